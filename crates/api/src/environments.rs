@@ -1,0 +1,122 @@
+//! The one place where the front door and a worker meet: called directly in one process, over h2 between nodes later.
+
+use crate::function::{FunctionKey, FunctionVersion};
+use bytes::Bytes;
+use hearth_core::ids::RequestId;
+use serde::Serialize;
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A future that can be stored.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What runs functions: one node's worker, or later a set of them.
+pub trait Environments: Send + Sync + Debug {
+    /// Runs one invocation in an execution environment of its own and answers when the runtime has.
+    ///
+    /// # Errors
+    ///
+    /// [`InvokeError`] when no environment could run it. A function that fails is not an error here: see
+    /// [`InvokeResponse::function_error`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not stop the invocation, as a caller that hangs up does not on AWS.
+    fn invoke(
+        &self,
+        function: Arc<FunctionVersion>,
+        invocation: Invocation,
+    ) -> BoxFuture<'static, Result<InvokeResponse, InvokeError>>;
+
+    /// Ends the environments of a function whose incarnation is not `keep`, each after the invocation it runs.
+    /// `None` ends all of them: the function is gone.
+    fn retire(&self, key: &FunctionKey, keep: Option<Uuid>);
+
+    /// Whether functions of this runtime can run here; the text says what to do when they cannot.
+    ///
+    /// # Errors
+    ///
+    /// One line for the person who called: what is missing and the command that adds it.
+    fn runtime_available(&self, runtime: &str) -> Result<(), String>;
+
+    /// Every environment there is now.
+    fn list(&self) -> Vec<EnvironmentStatus>;
+}
+
+/// One event to handle.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Its id, also the caller's `x-amzn-RequestId`.
+    pub request_id: RequestId,
+    /// The event, passed on untouched.
+    pub payload: Bytes,
+    /// The ARN with exactly the qualifier that the caller used (none if none).
+    pub invoked_function_arn: String,
+    /// Decoded `X-Amz-Client-Context`, JSON text.
+    pub client_context: Option<String>,
+    /// `X-Amzn-Trace-Id` of the caller.
+    pub trace_id: Option<String>,
+    /// Whether the answer must carry the end of the log (`LogType=Tail`): it then waits for REPORT.
+    pub log_tail: bool,
+}
+
+/// How an invocation ended.
+#[derive(Clone, Debug)]
+pub struct InvokeResponse {
+    /// The runtime's answer, untouched, or the error payload.
+    pub payload: Bytes,
+    /// Whether `X-Amz-Function-Error: Unhandled` is set.
+    pub function_error: bool,
+    /// The last 4 KB of this invocation's log, when they were asked for.
+    pub log_tail: Option<Bytes>,
+    /// The version that ran.
+    pub executed_version: String,
+}
+
+/// Why an invocation could not run at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    /// The runtime's tree is not on this machine (any more); the text says which command adds it.
+    #[error("runtime is not available: {0}")]
+    RuntimeMissing(String),
+    /// No further environment fits: AWS's throttle, not a failure.
+    #[error("no further execution environment fits on this machine: {0}")]
+    Capacity(String),
+    /// The service is stopping.
+    #[error("the service is shutting down")]
+    Draining,
+    /// The sandbox could not be made; logged with its cause.
+    #[error("cannot make an execution environment: {0}")]
+    Sandbox(String),
+}
+
+/// One line of `hearth ps`.
+#[derive(Clone, Debug, Serialize)]
+pub struct EnvironmentStatus {
+    /// The environment's own id (32 hex digits, as in its log stream's name).
+    pub id: String,
+    /// Account, region and name.
+    pub account: String,
+    /// See `account`.
+    pub region: String,
+    /// The function's name.
+    pub function: String,
+    /// The version.
+    pub version: String,
+    /// `Init`, `Idle` (frozen), `Invoke`, `Reset`, `Shutdown`, …
+    pub phase: String,
+    /// Milliseconds since it was made.
+    pub age_ms: u64,
+    /// Milliseconds since the last invocation ended; `None` while one runs.
+    pub idle_ms: Option<u64>,
+    /// Memory in use now, bytes (anonymous and shared).
+    pub memory_bytes: u64,
+    /// Memory limit, MB.
+    pub memory_limit_mb: u32,
+    /// Invocations so far.
+    pub invokes: u64,
+    /// The sandbox's first process as the host sees it.
+    pub pid: u32,
+}

@@ -1,0 +1,11 @@
+//! The rules of Lambda's execution environment, without I/O.
+//!
+//! Nothing in this crate reads a clock, a file, a socket or a random number: time enters as an argument and effects
+//! leave as values. That is what makes the lifecycle testable with any order of events.
+
+pub mod billing;
+pub mod environment;
+pub mod error;
+pub mod ids;
+pub mod limits;
+pub mod report;

@@ -1,0 +1,57 @@
+//! Every limit of the service, in one place: **documented** (AWS's quotas page or API model), **observed** (recorded
+//! from AWS) or **ours**.
+
+/// Longest Init phase of an on-demand environment, milliseconds (documented).
+pub const INIT_MAX_MS: u64 = 10_000;
+/// Longest Shutdown phase with external extensions, milliseconds (documented).
+pub const SHUTDOWN_MAX_MS: u64 = 2_000;
+/// How long the processes of a Reset may take to vanish before the whole sandbox is replaced, milliseconds (ours).
+pub const KILL_MAX_MS: u64 = 2_000;
+/// Memory of a function, MB: smallest, largest, default (documented).
+pub const MEMORY_MB: (u32, u32, u32) = (128, 10_240, 128);
+/// Memory that owns exactly one vCPU, MB (documented).
+pub const MEMORY_MB_PER_VCPU: u32 = 1_769;
+/// Most vCPUs (documented).
+pub const VCPU_MAX: u32 = 6;
+/// Function timeout, seconds: smallest, largest, default (documented).
+pub const TIMEOUT_S: (u32, u32, u32) = (1, 900, 3);
+/// `/tmp`, MB: smallest, largest, default (documented).
+pub const EPHEMERAL_STORAGE_MB: (u32, u32, u32) = (512, 10_240, 512);
+/// Processes and threads of one environment (documented).
+pub const PROCESSES: u64 = 1_024;
+/// Open descriptors of one process (documented).
+pub const DESCRIPTORS: u64 = 1_024;
+/// Names and values of all environment variables together, bytes, as the JSON text AWS measures (documented).
+pub const ENVIRONMENT_VARIABLES_BYTES: usize = 4_096;
+/// Payload of a RequestResponse invoke, bytes (documented).
+pub const REQUEST_PAYLOAD_BYTES: usize = 6_291_456;
+/// Payload of an Event invoke, bytes (documented since October 2025).
+pub const EVENT_PAYLOAD_BYTES: usize = 1_048_576;
+/// Buffered answer of the runtime, bytes (observed, RIE `interop/model.go`).
+pub const RESPONSE_PAYLOAD_BYTES: usize = 6_291_556;
+/// Zip file of an upload, bytes (documented).
+pub const ZIPPED_BYTES: u64 = 52_428_800;
+/// Code and layers unzipped, bytes (documented).
+pub const UNZIPPED_BYTES: u64 = 262_144_000;
+/// Whole CreateFunction or UpdateFunctionCode request, bytes (observed).
+pub const CODE_REQUEST_BYTES: usize = 70_167_211;
+/// Any other control-plane request, bytes (ours; AWS: 1 MB for configuration calls).
+pub const CONTROL_REQUEST_BYTES: usize = 1_048_576;
+/// Files and directories in one zip (ours: what a 250 MB package can sensibly hold).
+pub const ZIP_ENTRIES: usize = 200_000;
+/// One log event, bytes (documented for CloudWatch Logs: 256 KB).
+pub const LOG_EVENT_BYTES: usize = 262_144;
+/// `X-Amz-Log-Result` before base64, bytes (documented).
+pub const LOG_TAIL_BYTES: usize = 4_096;
+/// Log output of one invocation that is kept, bytes (ours: a handler that prints for ever must not fill the disk).
+pub const LOG_PER_INVOCATION_BYTES: usize = 32 << 20;
+/// Head of a request to the Runtime API, bytes (ours).
+pub const RUNTIME_API_HEAD_BYTES: usize = 64 * 1024;
+/// Body of `init/error` and `invocation/{id}/error`, bytes (observed, RIE for managed instances: 1 MiB).
+pub const RUNTIME_ERROR_BYTES: usize = 1 << 20;
+/// Connections one environment may hold open to its Runtime API (ours: as many as it may have descriptors).
+pub const RUNTIME_API_CONNECTIONS: usize = 1_024;
+/// Concurrent executions of one account and region (documented default).
+pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
+/// How long an Invoke waits for a Pending function to become Active, milliseconds (ours).
+pub const PENDING_WAIT_MS: u64 = 5_000;

@@ -1,0 +1,244 @@
+//! The isolation around an execution environment: one contract, several backends.
+//!
+//! A sandbox is prepared blank, assigned to one function version once, and destroyed; never reassigned. What happens in
+//! it reaches the worker as [`SandboxEvent`]s. Methods that can take longer than some 100 µs say so: call them from a
+//! thread that may block.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Makes sandboxes: one per service.
+pub trait Sandboxes: Send + Sync + Debug {
+    /// Prepares a blank sandbox whose root is the runtime tree at `root`. Blocks for some milliseconds.
+    /// `events` gets what happens in it until it ends; nothing is ever sent after [`SandboxEvent::Gone`].
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]; nothing is left of the attempt.
+    fn prepare(&self, root: &std::path::Path, events: UnboundedSender<SandboxEvent>) -> Result<Box<dyn Sandbox>, SandboxError>;
+
+    /// What this kernel and these rights let us enforce.
+    fn capabilities(&self) -> Capabilities;
+}
+
+/// One sandbox.
+pub trait Sandbox: Send + Sync + Debug {
+    /// The listener of the Runtime API: a socket bound to 169.254.100.1:9001 inside the sandbox. Can be taken once.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] if it was taken before.
+    fn take_listener(&self) -> Result<TcpListener, SandboxError>;
+
+    /// Gives the blank sandbox its function: limits and mounts. Once, ever. Blocks for about a millisecond.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]; the sandbox can then only be terminated.
+    fn assign(&self, assignment: &Assignment) -> Result<(), SandboxError>;
+
+    /// Starts a process of the function (uid 993, all limits, cwd `/var/task`). Blocks until it runs or cannot.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::NoProgram`] when none of the candidates exists or can be executed.
+    fn start(&self, process: &ProcessSpec) -> Result<StartedProcess, SandboxError>;
+
+    /// Kills everything but PID 1; [`SandboxEvent::Empty`] follows when nothing is left. Thaws first if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] when PID 1 is gone.
+    fn kill_processes(&self) -> Result<(), SandboxError>;
+
+    /// Sends a signal to one process started here, and to its process group. Not an error when it is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] when PID 1 is gone.
+    fn signal(&self, process: ProcessId, signal: i32) -> Result<(), SandboxError>;
+
+    /// CPU: `None` is full speed (Init), else the share that belongs to this memory.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]
+    fn limit_cpu(&self, memory_mb: Option<u32>) -> Result<(), SandboxError>;
+
+    /// Stops scheduling of everything inside. About 10 µs; not waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]
+    fn freeze(&self) -> Result<(), SandboxError>;
+
+    /// Resumes scheduling.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]
+    fn thaw(&self) -> Result<(), SandboxError>;
+
+    /// Memory, CPU and OOM accounting, from the kernel's own counters.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]
+    fn usage(&self) -> Result<Usage, SandboxError>;
+
+    /// PID 1 as the host sees it.
+    fn pid(&self) -> u32;
+
+    /// Ends everything: processes, namespaces, mounts, cgroups, `/tmp`. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] names what could not be removed; the next start of the service removes it.
+    fn terminate(self: Box<Self>) -> Result<(), SandboxError>;
+}
+
+/// A process inside a sandbox, by its pid there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProcessId(pub i32);
+
+/// What a blank sandbox becomes.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// Unpacked code, mounted read-only at `/var/task`.
+    pub code: PathBuf,
+    /// Unpacked layers in order, merged read-only at `/opt`; later wins.
+    pub layers: Vec<PathBuf>,
+    /// Memory limit, MB; also what `/proc/meminfo` shows.
+    pub memory_mb: u32,
+    /// Size of `/tmp`, MB.
+    pub ephemeral_storage_mb: u32,
+}
+
+/// A process to start.
+#[derive(Clone, Debug)]
+pub struct ProcessSpec {
+    /// Programs to try in order, absolute paths inside; the first that exists is executed, and is `argv[0]`.
+    pub programs: Vec<String>,
+    /// Arguments after `argv[0]`.
+    pub arguments: Vec<String>,
+    /// The whole environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A process that runs.
+#[derive(Debug)]
+pub struct StartedProcess {
+    /// Its pid inside.
+    pub process: ProcessId,
+    /// Read end of its standard output, close-on-exec, non-blocking.
+    pub stdout: OwnedFd,
+    /// Read end of its standard error, likewise.
+    pub stderr: OwnedFd,
+}
+
+/// What happened in a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SandboxEvent {
+    /// A process that [`Sandbox::start`] started ended. (Orphans are reaped silently.)
+    Exited {
+        /// Which.
+        process: ProcessId,
+        /// How.
+        status: ExitStatus,
+    },
+    /// Answers [`Sandbox::kill_processes`]: only PID 1 is left.
+    Empty,
+    /// PID 1 is gone, and everything with it.
+    Gone,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// Accounting of one sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Anonymous and shared memory in use now, bytes (page cache is not counted: AWS's Max Memory Used does not).
+    pub memory_bytes: u64,
+    /// CPU time used so far, nanoseconds.
+    pub cpu_ns: u64,
+    /// Processes killed by the kernel for want of memory, so far.
+    pub oom_kills: u64,
+}
+
+/// What can be enforced here, each with a reason when it cannot.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Capabilities {
+    /// `process` or `microvm`.
+    pub isolation: &'static str,
+    /// Memory limits.
+    pub memory: Support,
+    /// CPU shares.
+    pub cpu: Support,
+    /// Process limits.
+    pub processes: Support,
+    /// Freezing between invokes.
+    pub freeze: Support,
+    /// `/tmp` of its own size, not counted as memory.
+    pub tmp_quota: Support,
+    /// `isolated` (loopback and Runtime API only).
+    pub network: &'static str,
+    /// cgroup layout in use: `v1`, `v1+v2 freezer` or `v2`.
+    pub cgroups: String,
+    /// System-call filter.
+    pub seccomp: Support,
+}
+
+/// Whether a limit is enforced.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub enum Support {
+    /// Enforced by the kernel.
+    Full,
+    /// Not enforced; the text says what is missing and what to do.
+    Missing(String),
+}
+
+/// Why a sandbox could not be made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A system call failed.
+    #[error("{what}")]
+    System {
+        /// What was tried, on what.
+        what: String,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// None of the programs exists or can be executed.
+    #[error("none of {tried:?} can be executed: {reason}")]
+    NoProgram {
+        /// Paths inside, in order.
+        tried: Vec<String>,
+        /// Why the last one could not.
+        reason: String,
+    },
+    /// PID 1 refused or could not carry out an order.
+    #[error("{order}: PID 1 says {reason}")]
+    Refused {
+        /// The order.
+        order: &'static str,
+        /// Its words.
+        reason: String,
+    },
+    /// PID 1, or the spawner, is gone.
+    #[error("{0} is gone")]
+    Gone(&'static str),
+    /// The caller broke the contract (assigned twice, took the listener twice).
+    #[error("{0}")]
+    Misused(&'static str),
+}
