@@ -6,7 +6,7 @@ pub const INIT_MAX_MS: u64 = 10_000;
 /// Longest Shutdown phase with external extensions, milliseconds (documented).
 pub const SHUTDOWN_MAX_MS: u64 = 2_000;
 /// How long the processes of a Reset may take to vanish before the whole sandbox is replaced, milliseconds (ours).
-pub const KILL_MAX_MS: u64 = 2_000;
+pub const KILL_MAX_MS: u64 = 10_000;
 /// Memory of a function, MB: smallest, largest, default (documented).
 pub const MEMORY_MB: (u32, u32, u32) = (128, 10_240, 128);
 /// Memory that owns exactly one vCPU, MB (documented).

@@ -1,1 +1,122 @@
-//! Placeholder.
+//! The platform's log lines, as CloudWatch shows them in text format. Fields are separated by tabs, and every field of
+//! REPORT is followed by one.
+//!
+//! Source: log lines recorded from AWS (2024 and later).
+
+use crate::billing::{self, Rule};
+use crate::environment::{InitPhase, InitReport, InvocationReport, Status};
+use crate::ids::RequestId;
+use std::fmt::Write as _;
+
+/// `INIT_START`: the runtime's version, and its ARN for functions that are no images.
+#[must_use]
+pub fn init_start(version: &str, arn: &str) -> String {
+    format!("INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}\n")
+}
+
+/// `START`.
+#[must_use]
+pub fn start(request_id: RequestId, version: &str) -> String {
+    format!("START RequestId: {request_id} Version: {version}\n")
+}
+
+/// `END`.
+#[must_use]
+pub fn end(request_id: RequestId) -> String {
+    format!("END RequestId: {request_id}\n")
+}
+
+/// `REPORT`. `max_memory_mb` is what was used at most; `init_error` names the error that the runtime reported, if any.
+#[must_use]
+pub fn report(report: &InvocationReport, rule: Rule, memory_mb: u32, max_memory_mb: u64, init_error: &str) -> String {
+    let InvocationReport { request_id, duration_us, init_us, status } = *report;
+    let mut line = format!(
+        "REPORT RequestId: {request_id}\tDuration: {} ms\tBilled Duration: {} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t",
+        milliseconds(duration_us),
+        billing::billed_ms(rule, duration_us, init_us),
+    );
+    if let Some(init_us) = init_us {
+        put(&mut line, format_args!("Init Duration: {} ms\t", milliseconds(init_us)));
+    }
+    if let Some(status) = status_text(status, init_error) {
+        put(&mut line, format_args!("{status}\t"));
+    }
+    line.push('\n');
+    line
+}
+
+/// `INIT_REPORT` of an Init that failed.
+#[must_use]
+pub fn init_report(report: &InitReport, init_error: &str) -> String {
+    let phase = match report.phase {
+        InitPhase::Init => "init",
+        InitPhase::Invoke => "invoke",
+    };
+    let mut line = format!("INIT_REPORT Init Duration: {} ms\tPhase: {phase}", milliseconds(report.duration_us));
+    if let Some(status) = status_text(report.status, init_error) {
+        put(&mut line, format_args!("\t{status}"));
+    }
+    line.push('\n');
+    line
+}
+
+fn status_text(status: Status, init_error: &str) -> Option<String> {
+    match status {
+        Status::Success => None,
+        Status::Timeout => Some("Status: timeout".to_owned()),
+        Status::Error(fault) => Some(format!("Status: error\tError Type: {fault}")),
+        Status::InitError => Some(format!("Status: error\tError Type: {init_error}")),
+    }
+}
+
+/// Two decimals, rounded to the nearest hundredth of a millisecond.
+fn milliseconds(us: u64) -> String {
+    let hundredths = us.saturating_add(5) / 10;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+fn put(line: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    line.write_fmt(text).unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorType;
+
+    const ID: RequestId = RequestId(0x8476_a536_e9f4_11e8_9739_2dfe_598c_3fcd);
+
+    fn of(duration_us: u64, init_us: Option<u64>, status: Status) -> InvocationReport {
+        InvocationReport { request_id: ID, duration_us, init_us, status }
+    }
+
+    #[test]
+    fn a_cold_start_shows_its_init_after_the_memory() {
+        let line = report(&of(12_340, Some(80_000), Status::Success), Rule::Classic, 128, 45, "");
+        assert_eq!(
+            line,
+            "REPORT RequestId: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\tDuration: 12.34 ms\tBilled Duration: 13 ms\t\
+             Memory Size: 128 MB\tMax Memory Used: 45 MB\tInit Duration: 80.00 ms\t\n"
+        );
+    }
+
+    #[test]
+    fn a_failure_shows_status_and_type() {
+        let timeout = report(&of(3_000_000, None, Status::Timeout), Rule::Current, 128, 45, "");
+        assert!(timeout.ends_with("Max Memory Used: 45 MB\tStatus: timeout\t\n"), "{timeout}");
+        let oom = report(&of(1, None, Status::Error(ErrorType::RuntimeOutOfMemory)), Rule::Current, 128, 128, "");
+        assert!(oom.ends_with("\tStatus: error\tError Type: Runtime.OutOfMemory\t\n"), "{oom}");
+    }
+
+    #[test]
+    fn an_init_that_failed_is_reported_by_phase() {
+        let timeout = InitReport { phase: InitPhase::Init, duration_us: 10_007_330, status: Status::Timeout };
+        assert_eq!(init_report(&timeout, ""), "INIT_REPORT Init Duration: 10007.33 ms\tPhase: init\tStatus: timeout\n");
+        let error = InitReport { phase: InitPhase::Invoke, duration_us: 5, status: Status::InitError };
+        assert_eq!(
+            init_report(&error, "Runtime.ImportModuleError"),
+            "INIT_REPORT Init Duration: 0.01 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ImportModuleError\n"
+        );
+    }
+}

@@ -1,0 +1,310 @@
+//! What must hold for any order of events, and the transition table of `docs/lifecycle.md`.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+const ID: RequestId = RequestId(7);
+const CALL: Call = Call { request_id: ID, timeout_ms: 3_000 };
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let answer = prop_oneof![
+        3 => Just(Answer::Accepted),
+        1 => Just(Answer::Unusable(ErrorType::FunctionResponseSizeTooLarge)),
+    ];
+    prop_oneof![
+        2 => Just(Event::Start),
+        // The id is replaced by a fresh one: a worker never uses one twice.
+        4 => (0u64..5_000).prop_map(|timeout_ms| Event::Invoke(Call { request_id: ID, timeout_ms })),
+        6 => Just(Event::Next),
+        4 => (any::<bool>(), answer)
+            .prop_map(|(right, answer)| Event::Respond { request_id: RequestId(u128::from(right)), answer }),
+        1 => Just(Event::InitError),
+        2 => (0u32..2).prop_map(|age| Event::RuntimeFailed { generation: age, fault: ErrorType::RuntimeExitError }),
+        2 => Just(Event::Deadline),
+        3 => (0u32..2).prop_map(|age| Event::Emptied { generation: age }),
+        1 => Just(Event::Retire),
+        1 => Just(Event::Stop),
+        1 => Just(Event::Lost),
+        1 => Just(Event::Terminated),
+    ]
+}
+
+/// What a driver and a caller would have seen so far.
+#[derive(Default)]
+struct Seen {
+    open: HashSet<u128>,
+    completed: HashSet<u128>,
+    started: HashSet<u128>,
+    reported: HashSet<u128>,
+    frozen: bool,
+    armed: Option<Moment>,
+    processes: bool,
+    terminating: bool,
+}
+
+impl Seen {
+    fn apply(&mut self, action: Action, timeouts: &[u64]) -> Result<(), TestCaseError> {
+        match action {
+            Action::Launch { .. } => {
+                prop_assert!(!self.processes, "nothing is launched beside a living runtime");
+                self.processes = true;
+            }
+            Action::LogStart(id) => prop_assert!(self.started.insert(id.0), "one START"),
+            Action::Dispatch(id) => {
+                prop_assert!(self.started.contains(&id.0), "START comes first");
+                prop_assert!(!self.completed.contains(&id.0), "what is answered is not handed out again");
+                prop_assert!(!self.frozen, "a frozen runtime cannot take an event");
+            }
+            Action::Complete(id, _) => {
+                prop_assert!(self.open.contains(&id.0) && self.completed.insert(id.0), "one answer");
+            }
+            Action::Report(report) => {
+                let id = report.request_id.0;
+                prop_assert!(self.started.contains(&id), "REPORT follows START");
+                prop_assert!(self.completed.contains(&id), "the caller does not wait for REPORT");
+                prop_assert!(self.reported.insert(id), "one REPORT");
+                let timeout_us = timeouts.get(usize::try_from(id).unwrap()).unwrap() * 1_000;
+                prop_assert!(report.duration_us <= timeout_us);
+            }
+            Action::Freeze => prop_assert!(!std::mem::replace(&mut self.frozen, true)),
+            Action::Thaw => prop_assert!(std::mem::replace(&mut self.frozen, false)),
+            Action::Arm(at) => self.armed = Some(at),
+            Action::Disarm => self.armed = None,
+            Action::Kill => prop_assert!(!self.frozen, "the dying need to run"),
+            Action::Terminate => {
+                prop_assert!(!std::mem::replace(&mut self.terminating, true), "terminated once");
+                self.frozen = false;
+            }
+            Action::LimitCpu | Action::ReportInit(_) => {}
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn invariants_hold_for_any_order_of_events(steps in prop::collection::vec((0u64..3_000_000, any_event()), 0..120)) {
+        let mut environment = ExecutionEnvironment::new();
+        let (mut now, mut seen, mut timeouts) = (Moment(0), Seen::default(), vec![0u64, 0]);
+        for (gap, event) in steps {
+            now = Moment(now.0 + gap);
+            let before = environment.clone();
+            let event = match event {
+                Event::Invoke(call) => {
+                    let request_id = RequestId(timeouts.len() as u128);
+                    timeouts.push(call.timeout_ms);
+                    Event::Invoke(Call { request_id, ..call })
+                }
+                Event::Respond { request_id, answer } => {
+                    let current = before.phase().invocation().filter(|_| request_id.0 == 1);
+                    Event::Respond { request_id: current.unwrap_or(RequestId(u128::MAX)), answer }
+                }
+                Event::RuntimeFailed { generation, fault } => {
+                    Event::RuntimeFailed { generation: before.generation().wrapping_sub(generation), fault }
+                }
+                Event::Emptied { generation } => Event::Emptied { generation: before.generation().wrapping_sub(generation) },
+                other => other,
+            };
+            let mut out = Vec::new();
+            if environment.handle(now, event, &mut out).is_err() {
+                prop_assert_eq!(environment.phase(), before.phase(), "a refusal changes nothing");
+                prop_assert!(out.is_empty());
+                continue;
+            }
+            prop_assert!(before.phase() != Phase::Gone || environment.phase() == Phase::Gone, "Gone is terminal");
+            if let Event::Invoke(call) = event {
+                let free = matches!(
+                    before.phase(),
+                    Phase::Cold | Phase::Idle | Phase::Init { waiting: None, .. } | Phase::Reset { next: None, .. }
+                );
+                prop_assert!(free, "one invocation at a time");
+                seen.open.insert(call.request_id.0);
+            }
+            if matches!(event, Event::Emptied { generation } if generation == before.generation()) {
+                seen.processes = false;
+            }
+            for action in out {
+                seen.apply(action, &timeouts)?;
+            }
+            prop_assert_eq!(seen.armed, environment.phase().deadline(), "the armed timer is the deadline");
+            prop_assert_eq!(seen.frozen, environment.phase() == Phase::Idle, "frozen means idle");
+            let unanswered = seen.open.difference(&seen.completed).count();
+            let waits = match environment.phase() {
+                Phase::Init { waiting: call, .. } | Phase::Reset { next: call, .. } => usize::from(call.is_some()),
+                Phase::Invoke { stage: Stage::Running | Stage::Init { reported: false }, .. } => 1,
+                Phase::Invoke { .. } | Phase::Cold | Phase::Idle | Phase::Shutdown { .. } | Phase::Gone => 0,
+            };
+            prop_assert_eq!(unanswered, waits, "an invocation is answered unless the phase holds it");
+            if environment.phase() == Phase::Gone {
+                prop_assert_eq!(&seen.started, &seen.reported, "what started has its report");
+            }
+        }
+    }
+}
+
+fn run(environment: &mut ExecutionEnvironment, at_ms: u64, event: Event) -> Vec<Action> {
+    let mut out = Vec::new();
+    environment.handle(Moment(at_ms * 1_000), event, &mut out).unwrap();
+    out
+}
+
+fn report(actions: &[Action]) -> InvocationReport {
+    actions.iter().find_map(|action| if let Action::Report(report) = action { Some(*report) } else { None }).unwrap()
+}
+
+#[test]
+fn a_cold_start_reports_its_init_once() {
+    let mut environment = ExecutionEnvironment::new();
+    run(&mut environment, 0, Event::Start);
+    run(&mut environment, 0, Event::Invoke(CALL));
+    let dispatched = run(&mut environment, 80, Event::Next);
+    assert!(!dispatched.contains(&Action::Freeze), "no freeze between Init and the invocation that waits");
+    assert!(dispatched.contains(&Action::Dispatch(ID)));
+    run(&mut environment, 90, Event::Respond { request_id: ID, answer: Answer::Accepted });
+    let first = report(&run(&mut environment, 91, Event::Next));
+    assert_eq!((first.duration_us, first.init_us, first.status), (11_000, Some(80_000), Status::Success));
+    assert_eq!(environment.phase(), Phase::Idle);
+
+    run(&mut environment, 100, Event::Invoke(CALL));
+    run(&mut environment, 105, Event::Respond { request_id: ID, answer: Answer::Accepted });
+    assert_eq!(report(&run(&mut environment, 105, Event::Next)).init_us, None);
+}
+
+#[test]
+fn an_init_that_overruns_is_retried_inside_the_invocation() {
+    let mut environment = ExecutionEnvironment::new();
+    run(&mut environment, 0, Event::Start);
+    run(&mut environment, 1, Event::Invoke(CALL));
+    let overrun = run(&mut environment, 10_000, Event::Deadline);
+    let expected = InitReport { phase: InitPhase::Init, duration_us: 10_000_000, status: Status::Timeout };
+    assert!(overrun.contains(&Action::ReportInit(expected)) && overrun.contains(&Action::Kill));
+    let again = run(&mut environment, 10_005, Event::Emptied { generation: 1 });
+    assert!(again.contains(&Action::Launch { generation: 2, phase: InitPhase::Invoke }));
+    run(&mut environment, 11_000, Event::Next);
+    run(&mut environment, 11_010, Event::Respond { request_id: ID, answer: Answer::Accepted });
+    let done = report(&run(&mut environment, 11_010, Event::Next));
+    // The suppressed init is part of the duration and is not called Init Duration.
+    assert_eq!((done.duration_us, done.init_us), (1_005_000, None));
+}
+
+#[test]
+fn a_timeout_answers_at_once_and_reports_when_the_output_is_complete() {
+    let mut environment = ExecutionEnvironment::new();
+    run(&mut environment, 0, Event::Start);
+    run(&mut environment, 10, Event::Next);
+    run(&mut environment, 20, Event::Invoke(CALL));
+    let over = run(&mut environment, 3_025, Event::Deadline);
+    assert!(over.contains(&Action::Complete(ID, Outcome::Failed(ErrorType::SandboxTimedout))));
+    assert!(!over.iter().any(|action| matches!(action, Action::Report(_))));
+    let done = report(&run(&mut environment, 3_030, Event::Emptied { generation: 1 }));
+    assert_eq!((done.duration_us, done.status), (3_000_000, Status::Timeout));
+    assert_eq!(environment.phase(), Phase::Cold);
+    let next = run(&mut environment, 4_000, Event::Invoke(CALL));
+    assert!(next.contains(&Action::Launch { generation: 2, phase: InitPhase::Invoke }), "the next one pays the init");
+}
+
+#[test]
+fn a_retired_environment_finishes_its_invocation() {
+    let mut environment = ExecutionEnvironment::new();
+    run(&mut environment, 0, Event::Start);
+    run(&mut environment, 10, Event::Next);
+    run(&mut environment, 20, Event::Invoke(CALL));
+    assert!(run(&mut environment, 21, Event::Retire).is_empty());
+    assert!(!environment.accepts_invocations());
+    run(&mut environment, 30, Event::Respond { request_id: ID, answer: Answer::Accepted });
+    let end = run(&mut environment, 31, Event::Next);
+    assert!(end.contains(&Action::Terminate) && !end.contains(&Action::Freeze));
+}
+
+#[test]
+fn an_init_error_answers_during_the_invocation_and_names_the_status() {
+    let mut environment = ExecutionEnvironment::new();
+    run(&mut environment, 0, Event::Invoke(CALL));
+    assert_eq!(run(&mut environment, 5, Event::InitError), [Action::Complete(ID, Outcome::InitError)]);
+    let fault = ErrorType::RuntimeExitError;
+    let exit = run(&mut environment, 6, Event::RuntimeFailed { generation: 1, fault });
+    let expected = InitReport { phase: InitPhase::Invoke, duration_us: 6_000, status: Status::InitError };
+    assert_eq!(exit.first(), Some(&Action::ReportInit(expected)));
+    assert_eq!(exit.get(1), Some(&Action::LogStart(ID)), "START comes after INIT_REPORT");
+    assert_eq!(report(&run(&mut environment, 7, Event::Emptied { generation: 1 })).status, Status::InitError);
+}
+
+#[test]
+fn the_transition_table_matches_the_documentation() {
+    let table = transition_table();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/lifecycle.md");
+    if std::env::var_os("HEARTH_BLESS").is_some() {
+        std::fs::write(path, &table).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), table, "run with HEARTH_BLESS=1 to write it anew");
+}
+
+fn transition_table() -> String {
+    let (deadline, started) = (Moment(0), Moment(0));
+    let invoke = |stage| Phase::Invoke { call: CALL, deadline, started, stage };
+    let init = |waiting| Phase::Init { deadline, started, reported: false, waiting };
+    let reset = |next| Phase::Reset { deadline, report: None, next };
+    let phases = [
+        ("Cold", Phase::Cold),
+        ("Init", init(None)),
+        ("Init, invocation waits", init(Some(CALL))),
+        ("Idle (frozen)", Phase::Idle),
+        ("Invoke, Init inside", invoke(Stage::Init { reported: false })),
+        ("Invoke, Init failed", invoke(Stage::Init { reported: true })),
+        ("Invoke, running", invoke(Stage::Running)),
+        ("Invoke, answered", invoke(Stage::Answered { answer: Answer::Accepted })),
+        ("Reset", reset(None)),
+        ("Reset, invocation waits", reset(Some(CALL))),
+        ("Shutdown", Phase::Shutdown { report: None }),
+        ("Gone", Phase::Gone),
+    ];
+    let fault = ErrorType::RuntimeExitError;
+    let events = [
+        ("Start", Event::Start),
+        ("Invoke", Event::Invoke(CALL)),
+        ("Next", Event::Next),
+        ("Respond", Event::Respond { request_id: ID, answer: Answer::Accepted }),
+        ("InitError", Event::InitError),
+        ("RuntimeFailed", Event::RuntimeFailed { generation: 1, fault }),
+        ("Deadline", Event::Deadline),
+        ("Emptied", Event::Emptied { generation: 1 }),
+        ("Retire", Event::Retire),
+        ("Stop, Lost", Event::Stop),
+        ("Terminated", Event::Terminated),
+    ];
+    let mut table = String::from(
+        "# Lifecycle of an execution environment\n\nGenerated from `crates/core/src/environment.rs` by its test: each cell names the phase after the event, and what\n\
+         the driver must do. `–` is refused and changes nothing.\n\n| phase |",
+    );
+    for (name, _) in events {
+        write!(table, " {name} |").unwrap();
+    }
+    writeln!(table, "\n|{}", " --- |".repeat(events.len() + 1)).unwrap();
+    for (name, phase) in phases {
+        write!(table, "| **{name}** |").unwrap();
+        for (_, event) in events {
+            let mut environment = ExecutionEnvironment { phase, generation: 1, init_us: None, retiring: false };
+            let mut out = Vec::new();
+            let cell = match environment.handle(Moment(0), event, &mut out) {
+                Err(_) => "–".to_owned(),
+                Ok(()) => {
+                    let name = if environment.phase == phase { "stays" } else { environment.phase.name() };
+                    let actions: Vec<_> = out.iter().map(action_name).collect();
+                    if actions.is_empty() { name.to_owned() } else { format!("{name}: {}", actions.join(", ")) }
+                }
+            };
+            write!(table, " {cell} |").unwrap();
+        }
+        table.push('\n');
+    }
+    table
+}
+
+fn action_name(action: &Action) -> String {
+    let text = format!("{action:?}");
+    text.split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
+}
