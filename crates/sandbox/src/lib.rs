@@ -93,12 +93,13 @@ pub trait Sandbox: Send + Sync + Debug {
     /// PID 1 as the host sees it.
     fn pid(&self) -> u32;
 
-    /// Ends everything: processes, namespaces, mounts, cgroups, `/tmp`. Blocks for some milliseconds.
+    /// Ends everything: processes, namespaces, mounts, cgroups, `/tmp`. Blocks for some milliseconds; works in any
+    /// state, also frozen. A second call does nothing; every other call then answers [`SandboxError::Gone`].
     ///
     /// # Errors
     ///
     /// [`SandboxError`] names what could not be removed; the next start of the service removes it.
-    fn terminate(self: Box<Self>) -> Result<(), SandboxError>;
+    fn terminate(&self) -> Result<(), SandboxError>;
 }
 
 /// A process inside a sandbox, by its pid there.
