@@ -1,0 +1,84 @@
+//! The command line as a whole.
+
+use crate::commands::{invoke, logs, ps};
+use crate::output::Output;
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// AWS Lambda's execution environment on your own machine: no Docker, no account
+#[derive(Debug, Parser)]
+#[command(name = "hearth", version, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Print JSON, one value per line
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Invoke(invoke::InvokeArgs),
+    Logs(logs::LogsArgs),
+    Ps(ps::PsArgs),
+}
+
+impl Cli {
+    /// Runs the command; the exit code is its verdict.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from reaching one.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let output = Output::new(self.json);
+        match self.command {
+            Command::Invoke(args) => executor()?.block_on(invoke::run(args, output)),
+            Command::Logs(args) => executor()?.block_on(logs::run(args, output)),
+            Command::Ps(args) => executor()?.block_on(ps::run(args, output)),
+        }
+    }
+}
+
+fn executor() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the async executor")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
+    fn refused(line: &[&str]) -> ErrorKind {
+        Cli::try_parse_from(line).expect_err("must be refused").kind()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn json_stands_before_or_after_the_command() {
+        for line in [["hearth", "--json", "ps"], ["hearth", "ps", "--json"]] {
+            assert!(Cli::try_parse_from(line).expect("valid").json);
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        assert_eq!(refused(&["hearth", "invoke", "f", "--tail", "--type", "Event"]), ErrorKind::ArgumentConflict);
+        assert_eq!(refused(&["hearth", "logs", "f", "--group", "g"]), ErrorKind::ArgumentConflict);
+        assert_eq!(refused(&["hearth", "logs"]), ErrorKind::MissingRequiredArgument);
+    }
+
+    #[test]
+    fn values_are_checked_where_they_are_read() {
+        for line in [["hearth", "ps", "--account", "test"].as_slice(), &["hearth", "logs", "f", "--since", "yesterday"]]
+        {
+            assert_eq!(refused(line), ErrorKind::ValueValidation, "{line:?}");
+        }
+        assert_eq!(refused(&["hearth", "invoke", "f", "--type", "event"]), ErrorKind::InvalidValue);
+    }
+}

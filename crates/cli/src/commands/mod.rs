@@ -1,0 +1,5 @@
+//! One module per command: its options, and what it does with them.
+
+pub(crate) mod invoke;
+pub(crate) mod logs;
+pub(crate) mod ps;

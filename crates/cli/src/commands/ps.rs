@@ -1,0 +1,160 @@
+//! `hearth ps`: every execution environment of the service, one line each.
+
+use crate::client::{Client, ClientError, Target};
+use crate::duration;
+use crate::output::{self, Output, Tone};
+use clap::Args;
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use serde::Deserialize;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// List execution environments
+#[derive(Args, Debug)]
+pub(crate) struct PsArgs {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// One environment, as the service tells it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Environment {
+    pub(crate) id: String,
+    account: String,
+    region: String,
+    pub(crate) function: String,
+    version: String,
+    pub(crate) phase: String,
+    age_ms: u64,
+    idle_ms: Option<u64>,
+    memory_bytes: u64,
+    memory_limit_mb: u32,
+    pub(crate) invokes: u64,
+    pid: u32,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When the service cannot be reached.
+pub(crate) async fn run(args: PsArgs, output: Output) -> anyhow::Result<ExitCode> {
+    let client = Client::new(&args.target)?;
+    if output.json {
+        output::json_line(&client.environments().await?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let environments = of(&client).await?;
+    if environments.is_empty() {
+        eprintln!("no execution environments: the first invoke of a function makes one");
+    } else {
+        output::line(&table(environments, output))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All environments of the service.
+///
+/// # Errors
+///
+/// [`ClientError`]
+pub(crate) async fn of(client: &Client) -> Result<Vec<Environment>, ClientError> {
+    let mut answer = client.environments().await?;
+    // A bare list, or one inside an object that leaves room for more.
+    if let Some(list) = answer.get_mut("environments") {
+        answer = list.take();
+    }
+    serde_json::from_value(answer).map_err(|source| ClientError::Shape { what: "environments".to_owned(), source })
+}
+
+fn table(mut environments: Vec<Environment>, output: Output) -> String {
+    environments.sort_by(|a, b| {
+        let key =
+            |e: &Environment| (e.account.clone(), e.region.clone(), e.function.clone(), std::cmp::Reverse(e.age_ms));
+        key(a).cmp(&key(b))
+    });
+    // Whose it is matters only where there is more than one owner.
+    let scopes = environments.iter().map(|e| (&e.account, &e.region)).collect::<std::collections::BTreeSet<_>>().len();
+    let mut head = vec!["ENVIRONMENT", "PHASE", "FUNCTION", "VERSION", "AGE", "IDLE", "MEMORY MB", "INVOKES", "PID"];
+    if scopes > 1 {
+        head.extend(["ACCOUNT", "REGION"]);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(head);
+    for environment in &environments {
+        let mut row = row(environment);
+        if scopes > 1 {
+            row.extend([Cell::new(&environment.account), Cell::new(&environment.region)]);
+        }
+        table.add_row(row);
+    }
+    // Coloured after the layout, which would count the colour's bytes as width.
+    let tone = |row| if row == 0 { Tone::Strong } else { Tone::Plain };
+    let lines = table.lines().enumerate().map(|(row, line)| output.paint(tone(row), line.trim_end()).into_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn row(environment: &Environment) -> Vec<Cell> {
+    let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+    let time = |ms| duration::short(Duration::from_millis(ms));
+    vec![
+        Cell::new(environment.id.get(..12).unwrap_or(&environment.id)),
+        Cell::new(&environment.phase),
+        Cell::new(&environment.function),
+        Cell::new(&environment.version),
+        right(time(environment.age_ms)),
+        right(environment.idle_ms.map_or_else(|| "-".to_owned(), time)),
+        right(format!("{}/{}", output::megabytes(environment.memory_bytes), environment.memory_limit_mb)),
+        right(environment.invokes.to_string()),
+        right(environment.pid.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hearth_api::environments::EnvironmentStatus;
+
+    fn status(function: &str, account: &str) -> EnvironmentStatus {
+        EnvironmentStatus {
+            id: "0123456789abcdef0123456789abcdef".into(),
+            account: account.into(),
+            region: "us-east-1".into(),
+            function: function.into(),
+            version: "$LATEST".into(),
+            phase: "Idle".into(),
+            age_ms: 190_000,
+            idle_ms: Some(7_000),
+            memory_bytes: 3 << 19,
+            memory_limit_mb: 128,
+            invokes: 3,
+            pid: 4711,
+        }
+    }
+
+    fn read(of: &[EnvironmentStatus]) -> Vec<Environment> {
+        serde_json::from_value(serde_json::to_value(of).expect("writes")).expect("reads what the service writes")
+    }
+
+    #[test]
+    fn a_line_tells_everything_about_an_environment() {
+        let text = table(read(&[status("hello", "000000000000")]), Output::fixed(false));
+        let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "ENVIRONMENT PHASE FUNCTION VERSION AGE IDLE MEMORY MB INVOKES PID",
+                "0123456789ab Idle hello $LATEST 3m10s 7s 1.5/128 3 4711",
+            ]
+        );
+        assert!(!text.contains('\u{1b}'), "no colour off a terminal");
+    }
+
+    #[test]
+    fn owners_show_where_there_is_more_than_one() {
+        let both = [status("b", "111122223333"), status("a", "000000000000")];
+        let text = table(read(&both), Output::fixed(false));
+        assert!(text.contains("ACCOUNT") && text.contains("111122223333"), "{text}");
+        assert!(text.find(" a ") < text.find(" b "), "sorted by owner and function:\n{text}");
+    }
+}
