@@ -5,3 +5,4 @@ pub mod error;
 pub mod function;
 pub mod guest;
 pub mod model;
+pub mod runtime_tree;
