@@ -1,0 +1,79 @@
+"""One execution environment as the test sees it from outside: phase, memory, /tmp, the kernel's accounting.
+
+Barriers: a handler says where it is by making a file in its /tmp, and waits for another one. The test, which is root on
+the host, sees and makes those files through /proc/PID/root. No sleep, no network.
+"""
+
+import os
+from pathlib import Path
+
+from support import leftovers
+
+
+class Environment:
+    """A row of `/_hearth/environments`."""
+
+    def __init__(self, row):
+        self.row = row
+        self.id, self.phase, self.pid = row["id"], row["phase"], row["pid"]
+
+    def __repr__(self):
+        return f"Environment({self.row})"
+
+    def path(self, inside):
+        """A path inside, as the host reaches it. Only for paths without symlinks."""
+        return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
+
+    def reached(self, name):
+        """Whether the handler made /tmp/NAME."""
+        return self.path(f"/tmp/{name}").exists()
+
+    def release(self, name):
+        """Makes /tmp/NAME, for which the handler waits."""
+        self.path(f"/tmp/{name}").touch()
+
+    def processes(self):
+        """Host pids of the function's own processes: everything below PID 1."""
+        return [pid for pid in leftovers.descendants(self.pid) if pid != self.pid]
+
+    def cgroups(self):
+        """{controller: directory} of the function's first process; "" is the v2 hierarchy."""
+        pid = min(self.processes())
+        found = {}
+        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers:
+                for controller in controllers.split(","):
+                    found[controller] = Path("/sys/fs/cgroup") / controllers / path.lstrip("/")
+            else:
+                unified = Path("/sys/fs/cgroup/unified")
+                found[""] = (unified if unified.is_dir() else Path("/sys/fs/cgroup")) / path.lstrip("/")
+        return found
+
+    def cpu_ns(self):
+        """CPU time the function's cgroup has used, by the kernel's own accounting."""
+        cgroups = self.cgroups()
+        if "cpuacct" in cgroups:
+            return int((cgroups["cpuacct"] / "cpuacct.usage").read_text())
+        for line in (cgroups[""] / "cpu.stat").read_text().splitlines():
+            name, value = line.split()
+            if name == "usage_usec":
+                return int(value) * 1000
+        raise AssertionError(f"no accounting in {cgroups}")
+
+    def frozen(self):
+        """Whether the kernel says so, whichever freezer is in use."""
+        cgroups = self.cgroups()
+        v1 = cgroups.get("freezer", Path("/")) / "freezer.state"
+        if v1.exists() and v1.read_text().strip() == "FROZEN":
+            return True
+        # A threaded child shares its parent's processes: the frozen directory can be either.
+        return any(
+            "frozen 1" in (directory / "cgroup.events").read_text().splitlines()
+            for directory in (cgroups[""], cgroups[""].parent)
+            if (directory / "cgroup.events").exists()
+        )
+
+    def exists(self):
+        """Whether PID 1 is still there."""
+        return os.path.exists(f"/proc/{self.pid}")

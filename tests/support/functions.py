@@ -1,0 +1,132 @@
+"""Makes functions: zips in memory from files under tests/functions, creates them, waits until they can be invoked."""
+
+import base64
+import io
+import json
+import os
+import re
+import uuid
+import zipfile
+from pathlib import Path
+
+from support.service import ROLE, TARGET
+
+SOURCES = Path(__file__).resolve().parent.parent / "functions"
+HANDLERS = {"python": "app.handler", "nodejs": "index.handler", "provided": "bootstrap"}
+ENTRY = {"python": "app.py", "nodejs": "index.mjs", "provided": "bootstrap"}
+
+REPORT = re.compile(
+    r"REPORT RequestId: (?P<id>[0-9a-f-]{36})\tDuration: (?P<duration>\d+\.\d\d) ms\tBilled Duration: (?P<billed>\d+) ms\t"
+    r"Memory Size: (?P<size>\d+) MB\tMax Memory Used: (?P<used>\d+) MB\t"
+    r"(?:Init Duration: (?P<init>\d+\.\d\d) ms\t)?(?:Status: (?P<status>\w+)(?:\tError Type: (?P<type>[\w.]+))?)?"
+)
+
+
+def zipped(files):
+    """A zip of {name: text or bytes}; programs named `bootstrap` are executable."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (0o100755 if Path(name).name == "bootstrap" else 0o100644) << 16
+            archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+def source(name, runtime):
+    """The zip of tests/functions/NAME with the entry file that the runtime wants."""
+    kind = re.match("[a-z]+", runtime)[0]
+    return zipped({ENTRY[kind]: (SOURCES / name).read_bytes()})
+
+
+def rust_hello():
+    """The zip of examples/rust-hello, built by scripts/example."""
+    return zipped({"bootstrap": (TARGET / "examples/rust-hello/bootstrap").read_bytes()})
+
+
+class Answer:
+    """What an invoke came to."""
+
+    def __init__(self, response):
+        self.response = response
+        self.status = response["StatusCode"]
+        self.error = response.get("FunctionError")
+        self.body = response["Payload"].read()
+        self.request_id = response["ResponseMetadata"]["RequestId"]
+        self.tail = base64.b64decode(response["LogResult"]).decode() if "LogResult" in response else None
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def report(self):
+        """The fields of REPORT in the log tail."""
+        found = REPORT.search(self.tail)
+        assert found, self.tail
+        return found.groupdict()
+
+
+class Function:
+    """A function of one service and scope."""
+
+    def __init__(self, service, code, runtime="python3.11", account="test", region="us-east-1", **settings):
+        self.service, self.scope = service, {"account": account, "region": region}
+        self.client = service.client(**self.scope)
+        self.name = settings.pop("FunctionName", None) or f"f-{uuid.uuid4().hex[:12]}"
+        self.runtime = runtime
+        if isinstance(code, str):
+            code = source(code, runtime)
+        kind = re.match("[a-z]+", runtime)[0]
+        self.created = self.client.create_function(
+            FunctionName=self.name,
+            Runtime=runtime,
+            Handler=settings.pop("Handler", HANDLERS[kind]),
+            Role=ROLE,
+            Code={"ZipFile": code},
+            **settings,
+        )
+        self.client.get_waiter("function_active_v2").wait(
+            FunctionName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+    def invoke(self, payload=None, tail=True, **options):
+        """RequestResponse, with the log's tail unless told otherwise."""
+        if payload is not None:
+            options["Payload"] = payload if isinstance(payload, bytes) else json.dumps(payload)
+        if tail:
+            options["LogType"] = "Tail"
+        return Answer(self.client.invoke(FunctionName=self.name, **options))
+
+    def configure(self, **settings):
+        """UpdateFunctionConfiguration, waiting until it is applied."""
+        self.client.update_function_configuration(FunctionName=self.name, **settings)
+        self.updated()
+
+    def replace(self, code):
+        """UpdateFunctionCode, waiting until it is applied."""
+        self.client.update_function_code(FunctionName=self.name, ZipFile=code)
+        self.updated()
+
+    def updated(self):
+        self.client.get_waiter("function_updated_v2").wait(
+            FunctionName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+    def events(self):
+        """Its log events so far, oldest first."""
+        pages = self.service.client("logs", **self.scope).get_paginator("filter_log_events")
+        try:
+            return [e for page in pages.paginate(logGroupName=f"/aws/lambda/{self.name}") for e in page["events"]]
+        except self.service.client("logs", **self.scope).exceptions.ResourceNotFoundException:
+            return []
+
+    def log(self):
+        """The text of its log so far."""
+        return "\n".join(event["message"].rstrip("\n") for event in self.events())
+
+    def environment(self, phase=None):
+        return self.service.environment(self.name, phase)
+
+    def environments(self):
+        return self.service.environments(self.name)
