@@ -59,5 +59,9 @@ def test_suppressed_init_is_part_of_the_duration(function):
 def test_max_memory_used(function):
     made = function("probe.py", MemorySize=512)
     small = int(made.invoke({"run": ""}).report["used"])
-    large = int(made.invoke({"run": "state['x'] = bytearray(200 << 20)\nfor i in range(0, 200 << 20, 4096): state['x'][i] = 1"}).report["used"])
+    large = int(
+        made.invoke(
+            {"run": "state['x'] = bytearray(200 << 20)\nfor i in range(0, 200 << 20, 4096): state['x'][i] = 1"}
+        ).report["used"]
+    )
     assert small < 200 <= large <= 512

@@ -32,7 +32,8 @@ def test_sequential_requests_reuse_the_most_recently_used(function):
         for n in range(3):
             running.append(pool.submit(made.invoke, {"run": WAIT}, tail=False))
             wait_for(
-                f"handler {n}", lambda: sum(e.phase == "Invoke" and e.reached("started") for e in made.environments()) == n + 1
+                f"handler {n}",
+                lambda: sum(e.phase == "Invoke" and e.reached("started") for e in made.environments()) == n + 1,
             )
         # End them one by one; the last to end is the most recently used.
         by_stream = {}

@@ -23,7 +23,9 @@ def timed_out(answer, seconds):
 
 def test_timeout(function):
     made = function("probe.py", Timeout=1)
-    before = made.invoke({"run": "state['mark'] = 1; open('/tmp/kept', 'w').write('kept'); answer = context.log_stream_name"})
+    before = made.invoke(
+        {"run": "state['mark'] = 1; open('/tmp/kept', 'w').write('kept'); answer = context.log_stream_name"}
+    )
     answer = made.invoke({"run": "print('still here', flush=True)\nwhile True: pass"})
     timed_out(answer, 1)
     report = answer.report
@@ -219,13 +221,15 @@ def handler(event, context):
 
 
 def test_exit_after_the_answer(function):
-    """The caller keeps the answer already sent; the environment is reset."""
+    """The caller keeps the answer already sent; the exit, due while frozen, hits the next invoke."""
     made = function("probe.py", Timeout=10)
-    run = "import threading, os; threading.Timer(0, lambda: (await_release('go'), os._exit(5))).start(); answer = 'sent'"
+    run = (
+        "import threading, os; threading.Timer(0, lambda: (await_release('go'), os._exit(5))).start(); answer = 'sent'"
+    )
     assert made.invoke({"run": run}, tail=False).json == "sent"
     made.environment("Idle").release("go")
-    # It dies after the thaw, inside the next invoke or between two: either way the one after that works.
-    made.invoke({"run": "import time; time.sleep(0.2)"})
+    hit = made.invoke({"run": "while True: pass"})
+    assert hit.json["errorType"] == "Runtime.ExitError" and hit.json["errorMessage"].endswith("exit status 5")
     assert made.invoke({"run": "answer = 'alive'"}).json == "alive"
 
 

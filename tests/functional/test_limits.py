@@ -30,7 +30,9 @@ def test_tmp_is_not_counted_as_memory(function):
     """300 MB of files in a 128 MB function: on tmpfs this would be an OOM kill."""
     made = function("probe.py", MemorySize=128, Timeout=60)
     answer = made.invoke(
-        {"run": "with open('/tmp/big', 'wb') as f:\n  for _ in range(300): f.write(bytes(1 << 20))\nimport os; answer = os.path.getsize('/tmp/big')"}
+        {
+            "run": "with open('/tmp/big', 'wb') as f:\n  for _ in range(300): f.write(bytes(1 << 20))\nimport os; answer = os.path.getsize('/tmp/big')"
+        }
     )
     assert answer.error is None, answer.tail
     assert answer.json == 300 << 20
@@ -103,7 +105,10 @@ for pid in children: os.waitpid(pid, 0)
     assert answer.error is None, answer.tail
     code, count = answer.json
     assert code == "EAGAIN" and 900 <= count < 1024
-    assert made.invoke({"run": "import os; pid = os.fork()\nif not pid: os._exit(0)\nos.waitpid(pid, 0); answer = 1"}).json == 1
+    assert (
+        made.invoke({"run": "import os; pid = os.fork()\nif not pid: os._exit(0)\nos.waitpid(pid, 0); answer = 1"}).json
+        == 1
+    )
 
 
 def test_fork_bomb_is_reset(function):
@@ -177,7 +182,9 @@ def test_environment_variables_of_4_kb(function):
     )
 
 
-@pytest.mark.parametrize("name", ["AWS_REGION", "_HANDLER", "AWS_LAMBDA_RUNTIME_API", "AWS_ACCESS_KEY_ID", "LAMBDA_TASK_ROOT"])
+@pytest.mark.parametrize(
+    "name", ["AWS_REGION", "_HANDLER", "AWS_LAMBDA_RUNTIME_API", "AWS_ACCESS_KEY_ID", "LAMBDA_TASK_ROOT"]
+)
 def test_reserved_environment_variables(function, name):
     with pytest.raises(ClientError) as error:
         function("probe.py", Environment={"Variables": {name: "mine"}})
@@ -205,7 +212,15 @@ answer = [pwd.getpwuid(os.getuid()).pw_name, os.getuid(), os.getgid(), os.getgro
 """
     # The last character of /tmp's mode is the sticky bit's, which AWS does not set: not compared.
     assert made.invoke({"run": run}).json == [
-        "sbx_user1051", 993, 990, [], "/var/task", "drwxr-xr-x", "drwxr-xr-x", "drwxrwxrw", False,
+        "sbx_user1051",
+        993,
+        990,
+        [],
+        "/var/task",
+        "drwxr-xr-x",
+        "drwxr-xr-x",
+        "drwxrwxrw",
+        False,
     ]
 
 
