@@ -8,7 +8,7 @@ use crate::client::{Client, ClientError, Target};
 use crate::duration;
 use crate::output::{self, Output, Tone};
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ pub(crate) struct LogsArgs {
 }
 
 /// One event, as FilterLogEvents answers it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Event {
     /// Which environment's stream it is in.

@@ -1,0 +1,179 @@
+//! `hearth doctor`: what this machine has and lacks, and what to do about each thing that is missing. Changes nothing.
+
+use crate::output::{self, Output, Tone};
+use crate::runtimes;
+use clap::Args;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Check what this machine has and lacks; exits 1 if something needed is missing
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// The data directory that `up` will use
+    #[arg(long, default_value = "./.hearth", value_name = "DIR")]
+    data: PathBuf,
+}
+
+/// Those that `hearth runtimes add` can make.
+const RUNTIMES: [&str; 3] = ["nodejs20.x", "provided.al2023", "python3.11"];
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Finding {
+    name: String,
+    verdict: Verdict,
+    /// What was found.
+    detail: String,
+    /// What to do where it is not `ok`.
+    remedy: Option<String>,
+}
+
+/// What a finding means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    /// Works, with less.
+    Limited,
+    /// Does not work.
+    Missing,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When standard output cannot be written.
+pub(crate) fn run(args: &DoctorArgs, output: Output) -> anyhow::Result<ExitCode> {
+    let mut findings: Vec<_> = hearth_sandbox::process::doctor().into_iter().map(Finding::from).collect();
+    findings.push(file_system(&args.data));
+    findings.extend(runtime_findings());
+    for finding in &findings {
+        if output.json {
+            output::json_line(finding)?;
+        } else {
+            output::line(&text(finding, output))?;
+        }
+    }
+    let missing = findings.iter().any(|finding| finding.verdict == Verdict::Missing);
+    Ok(ExitCode::from(u8::from(missing)))
+}
+
+fn text(finding: &Finding, output: Output) -> String {
+    let (tone, word) = match finding.verdict {
+        Verdict::Ok => (Tone::Good, "ok     "),
+        Verdict::Limited => (Tone::Strong, "limited"),
+        Verdict::Missing => (Tone::Bad, "missing"),
+    };
+    let mut text = format!("{}  {:<20} {}", output.paint(tone, word), finding.name, finding.detail);
+    if let Some(remedy) = &finding.remedy {
+        text.push_str(&format!("\n         {:<20} {}", "", output.paint(Tone::Faint, remedy)));
+    }
+    text
+}
+
+/// What the data directory is on, or will be.
+fn file_system(data: &Path) -> Finding {
+    let absolute = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    // The directory need not exist yet; what is above it tells.
+    let found = absolute.ancestors().find(|path| path.exists()).map(rustix::fs::statfs);
+    let failed = |detail: String| Finding {
+        name: "data directory".to_owned(),
+        verdict: Verdict::Missing,
+        detail,
+        remedy: Some("give another one with --data DIR".to_owned()),
+    };
+    match found {
+        Some(Ok(found)) => {
+            let free = found.f_bavail.saturating_mul(u64::try_from(found.f_bsize).unwrap_or_default());
+            on(&absolute, &file_system_name(found.f_type), free >> 20)
+        }
+        Some(Err(error)) => failed(format!("{}: {error}", absolute.display())),
+        None => failed(format!("{} cannot be looked at", absolute.display())),
+    }
+}
+
+fn on(data: &Path, kind: &str, free_mb: u64) -> Finding {
+    let name = "data directory".to_owned();
+    let detail = format!("{} on {kind}, {free_mb} MB free", data.display());
+    if kind == "tmpfs" || kind == "ramfs" {
+        let remedy = "memory: functions and logs do not survive a reboot there; give another one with --data DIR";
+        return Finding { name, verdict: Verdict::Limited, detail, remedy: Some(remedy.to_owned()) };
+    }
+    Finding { name, verdict: Verdict::Ok, detail, remedy: None }
+}
+
+/// By the kernel's magic numbers (`statfs(2)`).
+fn file_system_name(magic: i64) -> String {
+    match magic {
+        0xEF53 => "ext4".to_owned(),
+        0x5846_5342 => "xfs".to_owned(),
+        0x9123_683E => "btrfs".to_owned(),
+        0x0102_1994 => "tmpfs".to_owned(),
+        0x8584_58F6 => "ramfs".to_owned(),
+        0x794C_7630 => "overlayfs".to_owned(),
+        0x2FC1_2FC1 => "zfs".to_owned(),
+        0x6969 => "nfs".to_owned(),
+        0x0102_1997 => "9p".to_owned(),
+        other => format!("file system {other:#x}"),
+    }
+}
+
+/// Runtimes on this machine.
+fn runtime_findings() -> Vec<Finding> {
+    let directory = runtimes::directory();
+    let finding = |name: &&str| {
+        let found = hearth_api::runtime_tree::load(&directory, name);
+        let (verdict, detail, remedy) = match found {
+            Ok(tree) => (Verdict::Ok, format!("{} in {}", tree.version, directory.display()), None),
+            // None is needed as such: who writes Python needs no Node.js.
+            Err(error) => (Verdict::Limited, format!("not in {}", directory.display()), Some(error.to_string())),
+        };
+        Finding { name: format!("runtime {name}"), verdict, detail, remedy }
+    };
+    RUNTIMES.iter().map(finding).collect()
+}
+
+impl From<hearth_sandbox::process::Check> for Finding {
+    fn from(check: hearth_sandbox::process::Check) -> Self {
+        let verdict = if check.ok { Verdict::Ok } else { Verdict::Missing };
+        Self { name: check.name, verdict, detail: check.detail, remedy: check.remedy }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_comes_with_what_to_do() {
+        let finding = Finding {
+            name: "loop devices".into(),
+            verdict: Verdict::Missing,
+            detail: "/dev/loop-control is not there".into(),
+            remedy: Some("modprobe loop".into()),
+        };
+        let shown = text(&finding, Output::fixed(false));
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines.len(), 2, "{shown}");
+        assert!(lines[0].starts_with("missing  loop devices"), "{shown}");
+        assert!(lines[1].trim_start() == "modprobe loop", "{shown}");
+    }
+
+    #[test]
+    fn a_data_directory_need_not_exist_yet() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let finding = file_system(&parent.path().join("a/b"));
+        assert_ne!(finding.verdict, Verdict::Missing, "{finding:?}");
+        assert!(finding.detail.contains("a/b on ") && finding.detail.ends_with(" MB free"), "{finding:?}");
+    }
+
+    #[test]
+    fn memory_is_no_place_for_what_must_last() {
+        let finding = on(Path::new("/run/hearth"), &file_system_name(0x0102_1994), 5);
+        assert_eq!((finding.verdict, finding.remedy.is_some()), (Verdict::Limited, true), "{finding:?}");
+        assert_eq!(finding.detail, "/run/hearth on tmpfs, 5 MB free");
+        assert_eq!(on(Path::new("/srv"), "ext4", 5).verdict, Verdict::Ok);
+    }
+}

@@ -1,0 +1,278 @@
+//! One service in this process: puts store, sandboxes, worker and front door together, and takes them apart again.
+//!
+//! The order matters both ways. Starting: the data directory's lock first (it decides whether this process may clean up
+//! what an earlier one left), the port second (cheap to refuse), then everything that must be undone. Stopping: no new
+//! requests, then the running invokes, then the sandboxes, the lock last.
+
+use crate::output::{Output, Tone};
+use anyhow::Context as _;
+use hearth_api::environments::Environments;
+use hearth_api::function::Scope;
+use hearth_control::{Config, FrontDoor, Stores};
+use hearth_core::billing;
+use hearth_core::ids::{AccountId, Region};
+use hearth_sandbox::process::{ProcessConfig, ProcessSandboxes};
+use hearth_sandbox::{Capabilities, Sandboxes, Support};
+use hearth_store::embedded::EmbeddedStore;
+use hearth_worker::{Worker, WorkerConfig};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// How long running invokes may go on once the service stops, unless the command line says otherwise (design: exit
+/// within 10 s of the signal).
+pub(crate) const DRAIN: Duration = Duration::from_secs(7);
+/// What the rest of a stop may take (ours): shutting down environments and removing what they leave.
+const CLEANUP: Duration = Duration::from_millis(2_500);
+/// Exit code after a second signal, as a shell reports a process killed by SIGINT.
+pub(crate) const KILLED: u8 = 130;
+
+/// What a service is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Where to listen; port 0 picks one.
+    pub(crate) listen: SocketAddr,
+    /// Names by which clients address it, besides its own addresses.
+    pub(crate) hosts: Vec<String>,
+    /// The data directory.
+    pub(crate) data: PathBuf,
+    /// Account and region of requests that name none.
+    pub(crate) scope: Scope,
+    /// How long an environment may idle.
+    pub(crate) idle_timeout: Duration,
+    /// How long running invokes may go on once it stops.
+    pub(crate) drain: Duration,
+    /// What REPORT bills.
+    pub(crate) billing: billing::Rule,
+    /// The directory of runtime trees.
+    pub(crate) runtimes: PathBuf,
+}
+
+/// A service that accepts requests.
+#[derive(Debug)]
+pub(crate) struct Service {
+    endpoint: String,
+    drain: Duration,
+    sandboxes: Arc<ProcessSandboxes>,
+    worker: Arc<Worker>,
+    store: Arc<EmbeddedStore>,
+    close: oneshot::Sender<()>,
+    /// `None` once it has ended by itself.
+    server: Option<JoinHandle<()>>,
+}
+
+impl Service {
+    /// Starts everything; when it returns, the port answers.
+    ///
+    /// # Errors
+    ///
+    /// What could not be started, and why; nothing is left running.
+    pub(crate) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let data = std::path::absolute(&settings.data)
+            .with_context(|| format!("find the data directory {}", settings.data.display()))?;
+        let store = Arc::new(
+            blocking({
+                let data = data.clone();
+                move || {
+                    EmbeddedStore::open(&data).with_context(|| format!("open the data directory {}", data.display()))
+                }
+            })
+            .await?,
+        );
+        let listener =
+            TcpListener::bind(settings.listen).await.with_context(|| format!("listen on {}", settings.listen))?;
+        let address = listener.local_addr().context("read the port that was picked")?;
+        let config = ProcessConfig { data, instance: store.instance().to_owned() };
+        let sandboxes = blocking(move || ProcessSandboxes::start(config).context("start the sandboxes")).await?;
+        let sandboxes = Arc::new(sandboxes);
+        let worker = Arc::new(Worker::new(WorkerConfig {
+            sandboxes: Arc::clone(&sandboxes) as Arc<dyn Sandboxes>,
+            packages: store.clone(),
+            logs: store.clone(),
+            runtimes: settings.runtimes,
+            idle_timeout: settings.idle_timeout,
+            billing: settings.billing,
+        }));
+        let front = FrontDoor::new(
+            Config { scope: settings.scope, hosts: settings.hosts, drain: settings.drain },
+            Stores { functions: store.clone(), packages: store.clone(), events: store.clone(), logs: store.clone() },
+            Arc::clone(&worker) as Arc<dyn Environments>,
+        );
+        let (close, closed) = oneshot::channel::<()>();
+        let server = match front.recover().await {
+            Ok(()) => tokio::spawn(front.serve(listener, async move {
+                // A sender that was dropped means the same: the service is no more.
+                drop(closed.await);
+            })),
+            Err(error) => {
+                worker.drain(Duration::ZERO).await;
+                stop_sandboxes(sandboxes).await;
+                return Err(anyhow::Error::new(error).context("take up what the last run left unfinished"));
+            }
+        };
+        let endpoint = format!("http://{address}");
+        Ok(Self { endpoint, drain: settings.drain, sandboxes, worker, store, close, server: Some(server) })
+    }
+
+    /// Its URL.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// What this kernel lets it enforce.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.sandboxes.capabilities()
+    }
+
+    /// The same for a person, in one line.
+    pub(crate) fn capabilities_line(&self, output: Output) -> String {
+        line(&self.endpoint, &self.capabilities(), output)
+    }
+
+    /// Waits until the front door has ended by itself, which it should not before [`Service::stop`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: nothing is lost.
+    pub(crate) async fn broken(&mut self) {
+        match &mut self.server {
+            Some(server) => {
+                if let Err(error) = server.await {
+                    tracing::error!(%error, "the front door ended in a panic");
+                }
+                self.server = None;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops: no new requests, up to `drain` for the running invokes, then everything is taken down.
+    ///
+    /// # Errors
+    ///
+    /// When that takes too long; the next start then removes what is left.
+    pub(crate) async fn stop(self, drain: Duration) -> anyhow::Result<()> {
+        let drain = drain.min(self.drain);
+        let take_down = async {
+            // The server may have ended by itself, and then nobody listens.
+            self.close.send(()).ok();
+            self.worker.drain(drain).await;
+            if let Some(server) = self.server
+                && let Err(error) = server.await
+            {
+                tracing::error!(%error, "the front door ended in a panic");
+            }
+            drop(self.worker);
+            stop_sandboxes(self.sandboxes).await;
+            drop(self.store);
+        };
+        tokio::time::timeout(drain + CLEANUP, take_down)
+            .await
+            .context("not everything could be taken down in time; the next start removes what is left")
+    }
+}
+
+/// Removing cgroups, mounts and images blocks.
+async fn stop_sandboxes(sandboxes: Arc<ProcessSandboxes>) {
+    if let Err(error) = tokio::task::spawn_blocking(move || sandboxes.stop()).await {
+        tracing::error!(%error, "stopping the sandboxes ended in a panic");
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await.context("a starting thread ended in a panic")?
+}
+
+impl Settings {
+    /// For a service that only its own process talks to.
+    pub(crate) fn private(data: PathBuf, runtimes: PathBuf) -> anyhow::Result<Self> {
+        Ok(Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            hosts: Vec::new(),
+            data,
+            scope: scope("000000000000", "us-east-1")?,
+            idle_timeout: Duration::from_secs(600),
+            drain: DRAIN,
+            billing: billing::Rule::Current,
+            runtimes,
+        })
+    }
+}
+
+/// Account and region from text.
+///
+/// # Errors
+///
+/// When either is none.
+pub(crate) fn scope(account: &str, region: &str) -> anyhow::Result<Scope> {
+    let account = AccountId::parse(account).with_context(|| format!("{account:?} is not an account"))?;
+    let region = Region::parse(region).with_context(|| format!("{region:?} is not a region"))?;
+    Ok(Scope { account, region })
+}
+
+fn line(endpoint: &str, capabilities: &Capabilities, output: Output) -> String {
+    let verdict = |support: &Support| match support {
+        Support::Full => output.paint(Tone::Good, "ok").into_owned(),
+        Support::Missing(_) => output.paint(Tone::Bad, "missing").into_owned(),
+    };
+    let mut parts = vec![
+        format!("hearth {}", env!("CARGO_PKG_VERSION")),
+        endpoint.to_owned(),
+        format!("isolation {}", capabilities.isolation),
+    ];
+    let limits = [
+        ("memory", &capabilities.memory),
+        ("cpu", &capabilities.cpu),
+        ("processes", &capabilities.processes),
+        ("freeze", &capabilities.freeze),
+        ("tmp quota", &capabilities.tmp_quota),
+        ("seccomp", &capabilities.seccomp),
+    ];
+    parts.extend(limits.iter().map(|(name, support)| format!("{name} {}", verdict(support))));
+    parts.push(format!("network {}", capabilities.network));
+    parts.push(format!("cgroups {}", capabilities.cgroups));
+    if limits.iter().any(|(_, support)| matches!(support, Support::Missing(_))) {
+        parts.push("`hearth doctor` says what to do".to_owned());
+    }
+    parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capabilities(tmp_quota: Support) -> Capabilities {
+        Capabilities {
+            isolation: "process",
+            memory: Support::Full,
+            cpu: Support::Full,
+            processes: Support::Full,
+            freeze: Support::Full,
+            tmp_quota,
+            network: "isolated",
+            cgroups: "v2".into(),
+            seccomp: Support::Full,
+        }
+    }
+
+    #[test]
+    fn one_line_names_every_limit_and_what_is_missing() {
+        let output = Output::fixed(false);
+        let full = line("http://127.0.0.1:1", &capabilities(Support::Full), output);
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            full,
+            format!(
+                "hearth {version} · http://127.0.0.1:1 · isolation process · memory ok · cpu ok · processes ok · \
+                 freeze ok · tmp quota ok · seccomp ok · network isolated · cgroups v2"
+            )
+        );
+        let poor = line("http://127.0.0.1:1", &capabilities(Support::Missing("no loop devices".into())), output);
+        assert!(poor.contains(" · tmp quota missing · "), "{poor}");
+        assert!(poor.ends_with("`hearth doctor` says what to do"), "{poor}");
+    }
+}
