@@ -26,6 +26,8 @@ use tokio::task::JoinHandle;
 /// How long running invokes may go on once the service stops, unless the command line says otherwise (design: exit
 /// within 10 s of the signal).
 pub(crate) const DRAIN: Duration = Duration::from_secs(7);
+/// How much longer than the drain connections stay open, for the answers of the invokes that it ended (ours).
+const ANSWERING: Duration = Duration::from_secs(1);
 /// What the rest of a stop may take (ours): shutting down environments and removing what they leave.
 const CLEANUP: Duration = Duration::from_millis(2_500);
 /// Exit code after a second signal, as a shell reports a process killed by SIGINT.
@@ -98,7 +100,7 @@ impl Service {
             billing: settings.billing,
         }));
         let front = FrontDoor::new(
-            Config { scope: settings.scope, hosts: settings.hosts, drain: settings.drain },
+            Config { scope: settings.scope, hosts: settings.hosts, drain: settings.drain + ANSWERING },
             Stores { functions: store.clone(), packages: store.clone(), events: store.clone(), logs: store.clone() },
             Arc::clone(&worker) as Arc<dyn Environments>,
         );

@@ -49,14 +49,14 @@ pub(crate) fn run(args: &DoctorArgs, output: Output) -> anyhow::Result<ExitCode>
     let mut findings: Vec<_> = hearth_sandbox::process::doctor().into_iter().map(Finding::from).collect();
     findings.push(file_system(&args.data));
     findings.extend(runtime_findings());
-    for finding in &findings {
-        if output.json {
-            output::json_line(finding)?;
-        } else {
+    let missing = findings.iter().any(|finding| finding.verdict == Verdict::Missing);
+    if output.json {
+        output::json_line(&serde_json::json!({ "ok": !missing, "checks": findings }))?;
+    } else {
+        for finding in &findings {
             output::line(&text(finding, output))?;
         }
     }
-    let missing = findings.iter().any(|finding| finding.verdict == Verdict::Missing);
     Ok(ExitCode::from(u8::from(missing)))
 }
 

@@ -33,6 +33,11 @@ pub(crate) struct Environment {
     pid: u32,
 }
 
+#[derive(Debug, Deserialize)]
+struct Answer {
+    environments: Vec<Environment>,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -59,12 +64,10 @@ pub(crate) async fn run(args: PsArgs, output: Output) -> anyhow::Result<ExitCode
 ///
 /// [`ClientError`]
 pub(crate) async fn of(client: &Client) -> Result<Vec<Environment>, ClientError> {
-    let mut answer = client.environments().await?;
-    // A bare list, or one inside an object that leaves room for more.
-    if let Some(list) = answer.get_mut("environments") {
-        answer = list.take();
-    }
-    serde_json::from_value(answer).map_err(|source| ClientError::Shape { what: "environments".to_owned(), source })
+    let answer = client.environments().await?;
+    let read = serde_json::from_value::<Answer>(answer);
+    let answer = read.map_err(|source| ClientError::Shape { what: "environments".to_owned(), source })?;
+    Ok(answer.environments)
 }
 
 fn table(mut environments: Vec<Environment>, output: Output) -> String {
