@@ -1,0 +1,138 @@
+//! The SQLite database: its settings, its tables and the version of their layout. Refuses a database that a newer
+//! version of Hearth has changed.
+
+use super::blocking::blocking;
+use super::directory::failed;
+use crate::StoreError;
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Layout of the tables below, kept in `user_version`; 0 is a new file.
+const LAYOUT: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE functions (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        unfinished INTEGER NOT NULL,
+        record BLOB NOT NULL,
+        PRIMARY KEY (account, region, name)
+    );
+    CREATE INDEX functions_unfinished ON functions (unfinished) WHERE unfinished = 1;
+    CREATE TABLE events (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        request_id BLOB NOT NULL UNIQUE,
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        qualifier TEXT,
+        client_context TEXT,
+        accepted_ms INTEGER NOT NULL,
+        payload BLOB NOT NULL
+    );
+    PRAGMA user_version = 1;
+";
+
+/// Opens the database for writing and brings its tables up to date.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let settle = || -> rusqlite::Result<Result<Connection, i64>> {
+        let mut connection = Connection::open(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // WAL with FULL: a commit is on the disk when it returns. NORMAL would lose acknowledged ones with the power.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "cache_size", -1_024)?;
+        let layout = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        match layout {
+            0 => {
+                let transaction = connection.transaction()?;
+                transaction.execute_batch(TABLES)?;
+                transaction.commit()?;
+            }
+            LAYOUT => {}
+            newer => return Ok(Err(newer)),
+        }
+        Ok(Ok(connection))
+    };
+    match settle() {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(newer)) => Err(failed(
+            "open",
+            path,
+            format!("its layout is {newer}, this version of Hearth knows {LAYOUT}: use the version that made it"),
+        )),
+        Err(source) => Err(failed("open", path, source)),
+    }
+}
+
+/// A connection that only reads: in WAL mode it neither waits for the writer nor makes it wait.
+#[derive(Debug)]
+pub(super) struct Reader {
+    connection: Mutex<Connection>,
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let settle = || {
+            let connection = Connection::open(path)?;
+            connection.pragma_update(None, "query_only", true)?;
+            connection.pragma_update(None, "cache_size", -1_024)?;
+            Ok(connection)
+        };
+        let connection = settle().map_err(|source: rusqlite::Error| failed("open", path, source))?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// Runs a query on a thread that may block; `what` says what it reads.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: String,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let reader = Arc::clone(self);
+        let task = what.clone();
+        blocking(
+            || task,
+            move || {
+                // A panic in a query leaves no state behind that the next one could trip over.
+                let connection = reader.connection.lock().unwrap_or_else(PoisonError::into_inner);
+                query(&connection).map_err(|source| StoreError::io(what, source))
+            },
+        )
+        .await
+    }
+}
+
+/// A column's content that is not what was written there.
+pub(super) fn damaged(source: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_layout_is_refused_and_left_alone() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("hearth.db");
+        open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+        let error = open(&path).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "its layout is 2, this version of Hearth knows 1: use the version that made it");
+        let kept: i64 =
+            Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 2);
+    }
+
+    #[test]
+    fn the_reader_cannot_write() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("hearth.db");
+        open(&path).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        assert!(reader.connection.lock().unwrap().execute("DELETE FROM functions", []).is_err());
+    }
+}

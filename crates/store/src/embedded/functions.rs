@@ -1,0 +1,238 @@
+//! Function metadata: one row per function, and in memory what was read before.
+//!
+//! Memory fills on demand, so a start costs the same with ten functions as with ten thousand. It is split in shards; the
+//! warm path takes the read lock of one shard and nothing else.
+
+use super::database::{Reader, damaged};
+use super::writer::Writer;
+use crate::{FunctionRecord, StoreError};
+use hearth_api::function::{FunctionKey, Scope, State, UpdateStatus};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+const SHARDS: usize = 64;
+
+/// The table and its cache.
+#[derive(Debug)]
+pub(super) struct FunctionTable {
+    writer: Arc<Writer>,
+    reader: Arc<Reader>,
+    cache: Arc<Cache>,
+}
+
+impl FunctionTable {
+    pub(super) fn new(writer: Arc<Writer>, reader: Arc<Reader>) -> Self {
+        Self { writer, reader, cache: Arc::new(Cache::default()) }
+    }
+
+    pub(super) fn cached(&self, key: &FunctionKey) -> Option<Arc<FunctionRecord>> {
+        self.cache.get(key)
+    }
+
+    pub(super) async fn get(&self, key: FunctionKey) -> Result<Option<Arc<FunctionRecord>>, StoreError> {
+        if let Some(known) = self.cache.get(&key) {
+            return Ok(Some(known));
+        }
+        let before = self.cache.generation(&key);
+        let wanted = key.clone();
+        let found = self.reader.read(format!("read {key}"), move |database| select(database, &wanted)).await?;
+        Ok(found.map(|record| self.cache.remember(key, record, before)))
+    }
+
+    pub(super) async fn create(&self, mut record: FunctionRecord) -> Result<Arc<FunctionRecord>, StoreError> {
+        record.revision = 1;
+        let record = Arc::new(record);
+        let key = record.latest.key.clone();
+        let row = Encoded::new(&record)?;
+        let apply = move |database: &Connection| {
+            let mut insert = database.prepare_cached(
+                "INSERT INTO functions (account, region, name, revision, unfinished, record)
+                 VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            )?;
+            let FunctionKey { scope, name } = &record.latest.key;
+            let (account, region) = (scope.account.as_str(), scope.region.as_str());
+            let inserted = insert.execute(params![account, region, name, row.revision, row.unfinished, row.record])?;
+            Ok(if inserted == 1 { Ok(record) } else { Err(StoreError::Exists(record.latest.key.to_string())) })
+        };
+        self.writer.write(format!("store {key}"), apply, self.publish()).await
+    }
+
+    pub(super) async fn update(&self, mut record: FunctionRecord) -> Result<Arc<FunctionRecord>, StoreError> {
+        let expected = to_integer(record.revision)?;
+        record.revision = record.revision.saturating_add(1);
+        let record = Arc::new(record);
+        let key = record.latest.key.clone();
+        let row = Encoded::new(&record)?;
+        let apply = move |database: &Connection| {
+            let mut update = database.prepare_cached(
+                "UPDATE functions SET revision = ?, unfinished = ?, record = ?
+                 WHERE account = ? AND region = ? AND name = ? AND revision = ?",
+            )?;
+            let key = &record.latest.key;
+            let (account, region) = (key.scope.account.as_str(), key.scope.region.as_str());
+            let changed = update.execute(params![
+                row.revision,
+                row.unfinished,
+                row.record,
+                account,
+                region,
+                key.name,
+                expected
+            ])?;
+            Ok(match changed {
+                1 => Ok(record),
+                _ if select(database, key)?.is_some() => Err(StoreError::Conflict(key.to_string())),
+                _ => Err(StoreError::NotFound(key.to_string())),
+            })
+        };
+        self.writer.write(format!("change {key}"), apply, self.publish()).await
+    }
+
+    pub(super) async fn delete(&self, key: FunctionKey) -> Result<(), StoreError> {
+        let cache = Arc::clone(&self.cache);
+        let gone = key.clone();
+        let what = format!("delete {key}");
+        let apply = move |database: &Connection| {
+            let mut delete =
+                database.prepare_cached("DELETE FROM functions WHERE account = ? AND region = ? AND name = ?")?;
+            let deleted = delete.execute([key.scope.account.as_str(), key.scope.region.as_str(), &key.name])?;
+            Ok(if deleted == 1 { Ok(()) } else { Err(StoreError::NotFound(key.to_string())) })
+        };
+        self.writer.write(what, apply, move |()| cache.forget(&gone)).await
+    }
+
+    pub(super) async fn list(
+        &self,
+        scope: Scope,
+        after: String,
+        limit: usize,
+    ) -> Result<Vec<Arc<FunctionRecord>>, StoreError> {
+        let what = format!("list the functions of {} in {}", scope.account, scope.region);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let query = move |database: &Connection| {
+            let mut select = database.prepare_cached(
+                "SELECT record FROM functions WHERE account = ? AND region = ? AND name > ? ORDER BY name LIMIT ?",
+            )?;
+            let (account, region) = (scope.account.as_str(), scope.region.as_str());
+            select.query_map(params![account, region, after, limit], decode)?.collect()
+        };
+        self.reader.read(what, query).await
+    }
+
+    pub(super) async fn unfinished(&self) -> Result<Vec<Arc<FunctionRecord>>, StoreError> {
+        let query = |database: &Connection| {
+            let mut select = database.prepare("SELECT record FROM functions WHERE unfinished = 1")?;
+            select.query_map([], decode)?.collect()
+        };
+        self.reader.read("list the functions whose change was under way".to_owned(), query).await
+    }
+
+    fn publish(&self) -> impl FnOnce(&Arc<FunctionRecord>) + Send + 'static {
+        let cache = Arc::clone(&self.cache);
+        move |record| cache.replace(record)
+    }
+}
+
+fn select(database: &Connection, key: &FunctionKey) -> rusqlite::Result<Option<Arc<FunctionRecord>>> {
+    let mut select =
+        database.prepare_cached("SELECT record FROM functions WHERE account = ? AND region = ? AND name = ?")?;
+    select.query_row([key.scope.account.as_str(), key.scope.region.as_str(), &key.name], decode).optional()
+}
+
+fn decode(row: &Row<'_>) -> rusqlite::Result<Arc<FunctionRecord>> {
+    let record = row.get_ref(0)?.as_blob()?;
+    serde_json::from_slice(record).map(Arc::new).map_err(damaged)
+}
+
+/// A record as its row.
+struct Encoded {
+    revision: i64,
+    unfinished: bool,
+    record: Vec<u8>,
+}
+
+impl Encoded {
+    fn new(record: &FunctionRecord) -> Result<Self, StoreError> {
+        let latest = &record.latest;
+        Ok(Self {
+            revision: to_integer(record.revision)?,
+            unfinished: latest.state == State::Pending || latest.last_update == UpdateStatus::InProgress,
+            record: serde_json::to_vec(record)
+                .map_err(|source| StoreError::io(format!("encode {}", latest.key), source))?,
+        })
+    }
+}
+
+/// SQLite's integers are signed.
+fn to_integer(revision: u64) -> Result<i64, StoreError> {
+    i64::try_from(revision).map_err(|source| StoreError::io(format!("store revision {revision}"), source))
+}
+
+/// Records in memory.
+#[derive(Debug)]
+struct Cache {
+    hasher: RandomState,
+    shards: [RwLock<Shard>; SHARDS],
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    records: HashMap<FunctionKey, Arc<FunctionRecord>>,
+    /// Counts the changes, so that a slow read does not put back what has been changed or deleted meanwhile.
+    generation: u64,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { hasher: RandomState::new(), shards: std::array::from_fn(|_| RwLock::default()) }
+    }
+}
+
+impl Cache {
+    fn get(&self, key: &FunctionKey) -> Option<Arc<FunctionRecord>> {
+        self.read(key).records.get(key).cloned()
+    }
+
+    fn generation(&self, key: &FunctionKey) -> u64 {
+        self.read(key).generation
+    }
+
+    /// Keeps what was read from the disk unless the shard has changed since generation `before`; returns the newest.
+    fn remember(&self, key: FunctionKey, record: Arc<FunctionRecord>, before: u64) -> Arc<FunctionRecord> {
+        let mut shard = self.write(&key);
+        if shard.generation == before {
+            shard.records.insert(key, Arc::clone(&record));
+            return record;
+        }
+        shard.records.get(&key).cloned().unwrap_or(record)
+    }
+
+    fn replace(&self, record: &Arc<FunctionRecord>) {
+        let key = &record.latest.key;
+        let mut shard = self.write(key);
+        shard.generation += 1;
+        shard.records.insert(key.clone(), Arc::clone(record));
+    }
+
+    fn forget(&self, key: &FunctionKey) {
+        let mut shard = self.write(key);
+        shard.generation += 1;
+        shard.records.remove(key);
+    }
+
+    // Nothing panics while a shard is locked, so a poisoned one is as good as before.
+    fn read(&self, key: &FunctionKey) -> RwLockReadGuard<'_, Shard> {
+        self.shard(key).read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, key: &FunctionKey) -> RwLockWriteGuard<'_, Shard> {
+        self.shard(key).write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "the remainder is below SHARDS")]
+    fn shard(&self, key: &FunctionKey) -> &RwLock<Shard> {
+        &self.shards[(self.hasher.hash_one(key) % SHARDS as u64) as usize]
+    }
+}

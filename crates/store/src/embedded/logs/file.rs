@@ -1,0 +1,158 @@
+//! One log file: making it, finding where its good records end, appending, and what its two ends say about it.
+
+use super::record::{self, HEAD_BYTES, Head};
+use super::window::{Direction, Window};
+use crate::{LogEvent, LogStreamInfo};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Reused between appends unless one was large.
+const BUFFER_BYTES: usize = 64 * 1_024;
+
+/// A file open for appending: the only one of its stream.
+#[derive(Debug)]
+pub(super) struct Appender {
+    file: File,
+    end: u64,
+    buffer: Vec<u8>,
+}
+
+impl Appender {
+    /// Opens a stream's file, makes it when it is new, and cuts what a crash left incomplete at its end.
+    pub(super) fn open(path: &Path, name: &str, created_ms: i64) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let end = match head(&file)? {
+            Some(head) => settle(path, &file, &head)?,
+            None => {
+                let head = record::encode_head(created_ms, name);
+                file.set_len(0)?;
+                file.write_all_at(&head, 0)?;
+                head.len() as u64
+            }
+        };
+        Ok(Self { file, end, buffer: Vec::new() })
+    }
+
+    /// Where the next record goes.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Appends events with one write. When the disk is full, those that fit whole are kept and nothing of the others.
+    pub(super) fn append(&mut self, events: &[LogEvent]) -> io::Result<()> {
+        self.buffer.clear();
+        for event in events {
+            record::encode(&mut self.buffer, event.timestamp_ms, event.ingestion_ms, &event.message);
+        }
+        let (written, outcome) = write(&self.file, &self.buffer, self.end);
+        self.end += match &outcome {
+            Ok(()) => written as u64,
+            Err(_) => {
+                let whole = whole_records(self.buffer.get(..written).unwrap_or_default());
+                // If this fails too, the next append writes over the rest all the same.
+                if let Err(error) = self.file.set_len(self.end + whole) {
+                    tracing::debug!(%error, "cannot cut an incomplete log record");
+                }
+                whole
+            }
+        };
+        if self.buffer.capacity() > BUFFER_BYTES {
+            self.buffer = Vec::new();
+        }
+        outcome
+    }
+}
+
+fn write(file: &File, bytes: &[u8], at: u64) -> (usize, io::Result<()>) {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..)
+        && !rest.is_empty()
+    {
+        match file.write_at(rest, at + written as u64) {
+            Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
+            Ok(length) => written += length,
+            Err(again) if again.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (written, Err(error)),
+        }
+    }
+    (written, Ok(()))
+}
+
+fn whole_records(bytes: &[u8]) -> u64 {
+    let mut end = 0;
+    while let Some(length) = usize::try_from(end).ok().and_then(|at| record::length(bytes.get(at..)?))
+        && end + length <= bytes.len() as u64
+    {
+        end += length;
+    }
+    end
+}
+
+/// The head of a file; `None` when a crash came before it was complete.
+pub(super) fn head(file: &File) -> io::Result<Option<Head>> {
+    let length = file.metadata()?.len().min(HEAD_BYTES as u64);
+    Ok(Window::new(file, Direction::Backwards).bytes(0, length)?.and_then(record::parse_head))
+}
+
+/// Where the records of a file end that nobody appends to; what a crash left incomplete after them is cut off.
+pub(super) fn settle(path: &Path, file: &File, head: &Head) -> io::Result<u64> {
+    let end = end(file, head)?;
+    if end < file.metadata()?.len() {
+        OpenOptions::new().write(true).open(path)?.set_len(end)?;
+    }
+    Ok(end)
+}
+
+/// Almost always the end of the file, which its last record proves. Otherwise everything is read once.
+fn end(file: &File, head: &Head) -> io::Result<u64> {
+    let size = file.metadata()?.len();
+    if size == head.length || before(&mut Window::new(file, Direction::Backwards), size)?.is_some() {
+        return Ok(size);
+    }
+    let mut window = Window::new(file, Direction::Forwards);
+    let mut end = head.length;
+    while let Some((next, _record)) = at(&mut window, end, size)? {
+        end = next;
+    }
+    Ok(end)
+}
+
+/// The record that begins at `start`, and where it ends; `None` when none does before `limit`.
+pub(super) fn at<'w>(
+    window: &'w mut Window<'_>,
+    start: u64,
+    limit: u64,
+) -> io::Result<Option<(u64, record::Record<'w>)>> {
+    let Some(length) = window.bytes(start, start.saturating_add(4))?.and_then(record::length) else { return Ok(None) };
+    let end = start.saturating_add(length);
+    if end > limit {
+        return Ok(None);
+    }
+    Ok(window.bytes(start, end)?.and_then(record::parse).map(|record| (end, record)))
+}
+
+/// The record that ends at `end`, and where it begins; `None` when none does.
+pub(super) fn before<'w>(window: &'w mut Window<'_>, end: u64) -> io::Result<Option<(u64, record::Record<'w>)>> {
+    let Some(last) = end.checked_sub(4) else { return Ok(None) };
+    let Some(length) = window.bytes(last, end)?.and_then(record::length) else { return Ok(None) };
+    let Some(start) = end.checked_sub(length) else { return Ok(None) };
+    Ok(window.bytes(start, end)?.and_then(record::parse).map(|record| (start, record)))
+}
+
+/// What `DescribeLogStreams` shows of a file whose good records end at `end`.
+pub(super) fn describe(file: &File, head: Head, end: u64) -> io::Result<LogStreamInfo> {
+    let first_event_ms =
+        at(&mut Window::new(file, Direction::Forwards), head.length, end)?.map(|(_, first)| first.timestamp_ms);
+    let mut window = Window::new(file, Direction::Backwards);
+    let last = if end > head.length { before(&mut window, end)? } else { None };
+    Ok(LogStreamInfo {
+        name: head.name,
+        created_ms: head.created_ms,
+        first_event_ms,
+        last_event_ms: last.as_ref().map(|(_, last)| last.timestamp_ms),
+        last_ingestion_ms: last.as_ref().map(|(_, last)| last.ingestion_ms),
+        stored_bytes: end,
+    })
+}

@@ -1,0 +1,62 @@
+//! Reads a page of events from one log file, forwards or backwards. Positions are byte offsets of records; one that is
+//! none (a caller may send any number) finds nothing, rather than something that was never written.
+
+use super::file::{at, before};
+use super::record::{Head, Record};
+use super::window::{Direction, Window};
+use crate::{LogEvent, LogPage, LogQuery};
+use std::fs::File;
+use std::io;
+
+/// Events of a file whose records lie between its head and `end`.
+pub(super) fn page(file: &File, head: &Head, end: u64, query: &LogQuery) -> io::Result<LogPage> {
+    let position = query.position.clamp(head.length, end.max(head.length));
+    if query.backwards { backwards(file, head, position, query) } else { forwards(file, end, position, query) }
+}
+
+fn forwards(file: &File, limit: u64, position: u64, query: &LogQuery) -> io::Result<LogPage> {
+    let mut window = Window::new(file, Direction::Forwards);
+    let mut page = LogPage { events: Vec::new(), start: position, end: position };
+    while page.events.len() < query.limit
+        && let Some((next, record)) = at(&mut window, page.end, limit)?
+    {
+        if wanted(&record, query) {
+            page.events.push((page.end, owned(&record)));
+        }
+        page.end = next;
+    }
+    page.start = page.events.first().map_or(page.start, |(first, _)| *first);
+    Ok(page)
+}
+
+fn backwards(file: &File, head: &Head, position: u64, query: &LogQuery) -> io::Result<LogPage> {
+    let mut window = Window::new(file, Direction::Backwards);
+    let mut page = LogPage { events: Vec::new(), start: position, end: position };
+    while page.events.len() < query.limit
+        && page.start > head.length
+        && let Some((start, record)) = before(&mut window, page.start)?
+        // A position that is none could lead into the head.
+        && start >= head.length
+    {
+        if wanted(&record, query) {
+            page.events.push((start, owned(&record)));
+        }
+        page.start = start;
+    }
+    page.events.reverse();
+    page.start = page.events.first().map_or(page.start, |(first, _)| *first);
+    Ok(page)
+}
+
+fn wanted(record: &Record<'_>, query: &LogQuery) -> bool {
+    query.start_ms.is_none_or(|start| start <= record.timestamp_ms)
+        && query.end_ms.is_none_or(|end| record.timestamp_ms < end)
+}
+
+fn owned(record: &Record<'_>) -> LogEvent {
+    LogEvent {
+        timestamp_ms: record.timestamp_ms,
+        ingestion_ms: record.ingestion_ms,
+        message: record.message.to_owned(),
+    }
+}

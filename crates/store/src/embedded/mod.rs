@@ -1,0 +1,163 @@
+//! The embedded backend: one process, one data directory.
+//!
+//! ```text
+//! lock         held (flock) while a process uses the directory; its text is that process's id
+//! instance     a random id that marks what this directory's service leaves on the machine
+//! hearth.db    functions and queued events (SQLite, WAL)
+//! packages/    one directory per SHA-256: the zip and the unpacked tree
+//! logs/        one file per log stream
+//! tmp/         everything unfinished; emptied at every start
+//! ```
+//!
+//! Whatever is made of several files is made in `tmp/`, synced, and renamed into its place, so that a crash leaves all
+//! of it or nothing. Refuses to share a directory with another process and to open one of a newer layout.
+
+mod blocking;
+mod database;
+mod directory;
+mod events;
+mod functions;
+mod logs;
+mod packages;
+mod writer;
+
+use crate::{EventQueue, Functions, Logs, Packages, StoreError};
+use crate::{FunctionRecord, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, PackageError, QueuedEvent};
+use bytes::Bytes;
+use directory::DataDirectory;
+use hearth_api::environments::BoxFuture;
+use hearth_api::function::{Code, FunctionKey, Scope};
+use hearth_core::ids::RequestId;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// All of the store in one data directory. Dropping it writes what is still queued and releases the directory.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    functions: functions::FunctionTable,
+    events: events::EventTable,
+    packages: packages::PackageFiles,
+    logs: logs::LogFiles,
+    // Last, so that the lock outlives the writer that the tables share.
+    directory: Arc<DataDirectory>,
+}
+
+impl EmbeddedStore {
+    /// Opens `data`, makes it when it is new, and removes what a crash left half-made.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] when another process (or this one, a second time) has it open; [`StoreError::Io`] when it
+    /// cannot be used, also because a newer version of Hearth made it.
+    pub fn open(data: &Path) -> Result<Self, StoreError> {
+        let directory = Arc::new(DataDirectory::open(data)?);
+        let path = directory.database();
+        let connection = database::open(&path)?;
+        let reader = Arc::new(database::Reader::open(&path)?);
+        let writer = Arc::new(writer::Writer::start(connection)?);
+        Ok(Self {
+            functions: functions::FunctionTable::new(Arc::clone(&writer), Arc::clone(&reader)),
+            events: events::EventTable::new(writer, reader),
+            packages: packages::PackageFiles::new(Arc::clone(&directory)),
+            logs: logs::LogFiles::new(Arc::clone(&directory)),
+            directory,
+        })
+    }
+
+    /// The id of this data directory, hexadecimal digits, the same at every start: it marks what a service leaves on the
+    /// machine (cgroups, network namespaces), so that the next start removes its own leftovers and nothing else.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        self.directory.instance()
+    }
+}
+
+impl Functions for EmbeddedStore {
+    fn create(&self, record: FunctionRecord) -> BoxFuture<'_, Result<Arc<FunctionRecord>, StoreError>> {
+        Box::pin(self.functions.create(record))
+    }
+
+    fn get(&self, key: &FunctionKey) -> BoxFuture<'_, Result<Option<Arc<FunctionRecord>>, StoreError>> {
+        Box::pin(self.functions.get(key.clone()))
+    }
+
+    fn cached(&self, key: &FunctionKey) -> Option<Arc<FunctionRecord>> {
+        self.functions.cached(key)
+    }
+
+    fn update(&self, record: FunctionRecord) -> BoxFuture<'_, Result<Arc<FunctionRecord>, StoreError>> {
+        Box::pin(self.functions.update(record))
+    }
+
+    fn delete(&self, key: &FunctionKey) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.functions.delete(key.clone()))
+    }
+
+    fn list(
+        &self,
+        scope: &Scope,
+        after: Option<&str>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>> {
+        Box::pin(self.functions.list(scope.clone(), after.unwrap_or_default().to_owned(), limit))
+    }
+
+    fn unfinished(&self) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>> {
+        Box::pin(self.functions.unfinished())
+    }
+}
+
+impl Packages for EmbeddedStore {
+    fn put(&self, zip: Bytes) -> BoxFuture<'_, Result<Code, PackageError>> {
+        Box::pin(self.packages.put(zip))
+    }
+
+    fn directory(&self, code: &Code) -> PathBuf {
+        self.packages.directory(code)
+    }
+
+    fn zip(&self, code: &Code) -> BoxFuture<'_, Result<Bytes, StoreError>> {
+        Box::pin(self.packages.zip(code.clone()))
+    }
+
+    fn sweep(&self, used: &HashSet<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.packages.sweep(used.clone()))
+    }
+}
+
+impl EventQueue for EmbeddedStore {
+    fn push(&self, event: QueuedEvent) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.events.push(event))
+    }
+
+    fn done(&self, request_id: RequestId) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.events.done(request_id))
+    }
+
+    fn pending(&self) -> BoxFuture<'_, Result<Vec<QueuedEvent>, StoreError>> {
+        Box::pin(self.events.pending())
+    }
+}
+
+impl Logs for EmbeddedStore {
+    fn open(&self, scope: &Scope, group: &str, stream: &str) -> Result<Arc<dyn LogStream>, StoreError> {
+        self.logs.open(scope, group, stream)
+    }
+
+    fn groups(&self, scope: &Scope) -> Result<Vec<LogGroupInfo>, StoreError> {
+        self.logs.groups(scope)
+    }
+
+    fn streams(&self, scope: &Scope, group: &str) -> Result<Option<Vec<LogStreamInfo>>, StoreError> {
+        self.logs.streams(scope, group)
+    }
+
+    fn read(&self, scope: &Scope, group: &str, stream: &str, query: &LogQuery) -> Result<Option<LogPage>, StoreError> {
+        self.logs.read(scope, group, stream, query)
+    }
+
+    fn delete_group(&self, scope: &Scope, group: &str) -> Result<bool, StoreError> {
+        self.logs.delete_group(scope, group)
+    }
+}
