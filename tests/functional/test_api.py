@@ -234,7 +234,7 @@ def test_accounts_and_regions_see_nothing_of_each_other(service):
     for number, (account, region) in enumerate(scopes):
         code = zipped({"app.py": f"def handler(event, context): return [{number}, context.invoked_function_arn]"})
         made.append(Function(service, code, FunctionName=name, account=account, region=region))
-    for number, ((account, region), one) in enumerate(zip(scopes, made)):
+    for number, ((account, region), one) in enumerate(zip(scopes, made, strict=True)):
         shown = "000000000000" if account == "test" else account
         assert one.invoke().json == [number, f"arn:aws:lambda:{region}:{shown}:function:{name}"]
         assert len(one.events()) == 4  # INIT_START, START, END, REPORT: its own and no other

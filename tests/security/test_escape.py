@@ -233,11 +233,22 @@ def test_runtime_api_answers_only_to_its_own_environment(neighbours):
     assert victim.invoke({"run": "answer = state['invokes']"}).json == 2
 
 
-def test_neighbours_pipes_are_not_cut(neighbours):
+def test_neighbours_pipes_are_not_cut(neighbours, function):
     """The kernel counts pipe buffers per user: an attacker that holds many must not shrink the victim's."""
-    victim, attacker, _ = neighbours
-    hold = "[os.pipe() for _ in range(500)] and 'held'"
-    assert attacker.invoke({"attempts": {"hold": hold}}).json["hold"] == "OK 'held'"
+    victim, _, _ = neighbours
+    hold = """
+import os, signal
+for _ in range(4):
+    ready, done = os.pipe()
+    if os.fork() == 0:
+        held = [os.pipe() for _ in range(490)]
+        os.write(done, b"x")
+        signal.pause()
+    os.read(ready, 1)
+answer = "held"
+"""
+    attacker = function("probe.py", Timeout=60, MemorySize=512)
+    assert attacker.invoke({"run": hold}).json == "held"
     size = victim.invoke({"run": "import os, fcntl; answer = fcntl.fcntl(os.pipe()[0], 1032)"}).json
     assert size == 65536
 
