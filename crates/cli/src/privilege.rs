@@ -16,11 +16,12 @@ pub(crate) fn require_root() -> Result<(), NeedsRoot> {
     if rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    let words = std::env::args().skip(1);
     let program = std::env::current_exe().map_or_else(|_| "hearth".to_owned(), |path| path.display().to_string());
-    Err(NeedsRoot {
-        command: std::iter::once(program).chain(words).map(|word| quoted(&word)).collect::<Vec<_>>().join(" "),
-    })
+    // What sudo would not pass on.
+    let runtimes = std::env::var("HEARTH_RUNTIMES").ok().map(|directory| format!("HEARTH_RUNTIMES={directory}"));
+    let variables = runtimes.into_iter().flat_map(|variable| ["env".to_owned(), variable]);
+    let words = variables.chain([program]).chain(std::env::args().skip(1));
+    Err(NeedsRoot { command: words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ") })
 }
 
 /// `word` as a shell reads it back.

@@ -49,26 +49,28 @@ pub(crate) fn run(args: &DoctorArgs, output: Output) -> anyhow::Result<ExitCode>
     let mut findings: Vec<_> = hearth_sandbox::process::doctor().into_iter().map(Finding::from).collect();
     findings.push(file_system(&args.data));
     findings.extend(runtime_findings());
+    findings.push(mmdebstrap(std::env::var_os("PATH")));
     let missing = findings.iter().any(|finding| finding.verdict == Verdict::Missing);
     if output.json {
         output::json_line(&serde_json::json!({ "ok": !missing, "checks": findings }))?;
     } else {
+        let width = findings.iter().map(|finding| finding.name.chars().count()).max().unwrap_or_default();
         for finding in &findings {
-            output::line(&text(finding, output))?;
+            output::line(&text(finding, width, output))?;
         }
     }
     Ok(ExitCode::from(u8::from(missing)))
 }
 
-fn text(finding: &Finding, output: Output) -> String {
+fn text(finding: &Finding, width: usize, output: Output) -> String {
     let (tone, word) = match finding.verdict {
         Verdict::Ok => (Tone::Good, "ok     "),
         Verdict::Limited => (Tone::Strong, "limited"),
         Verdict::Missing => (Tone::Bad, "missing"),
     };
-    let mut text = format!("{}  {:<20} {}", output.paint(tone, word), finding.name, finding.detail);
+    let mut text = format!("{}  {:<width$} {}", output.paint(tone, word), finding.name, finding.detail);
     if let Some(remedy) = &finding.remedy {
-        text.push_str(&format!("\n         {:<20} {}", "", output.paint(Tone::Faint, remedy)));
+        text.push_str(&format!("\n         {:<width$} {}", "", output.paint(Tone::Faint, remedy)));
     }
     text
 }
@@ -135,6 +137,23 @@ fn runtime_findings() -> Vec<Finding> {
     RUNTIMES.iter().map(finding).collect()
 }
 
+/// The tool that runtimes are made with. Those that are there need it no more.
+fn mmdebstrap(path: Option<std::ffi::OsString>) -> Finding {
+    let name = "mmdebstrap".to_owned();
+    let found = path.as_ref().and_then(|path| {
+        std::env::split_paths(path).map(|directory| directory.join("mmdebstrap")).find(|file| file.is_file())
+    });
+    match found {
+        Some(file) => Finding { name, verdict: Verdict::Ok, detail: file.display().to_string(), remedy: None },
+        None => Finding {
+            name,
+            verdict: Verdict::Limited,
+            detail: "not in PATH: no runtime can be added".to_owned(),
+            remedy: Some("apt-get install mmdebstrap".to_owned()),
+        },
+    }
+}
+
 impl From<hearth_sandbox::process::Check> for Finding {
     fn from(check: hearth_sandbox::process::Check) -> Self {
         let verdict = if check.ok { Verdict::Ok } else { Verdict::Missing };
@@ -154,7 +173,7 @@ mod tests {
             detail: "/dev/loop-control is not there".into(),
             remedy: Some("modprobe loop".into()),
         };
-        let shown = text(&finding, Output::fixed(false));
+        let shown = text(&finding, 12, Output::fixed(false));
         let lines: Vec<_> = shown.lines().collect();
         assert_eq!(lines.len(), 2, "{shown}");
         assert!(lines[0].starts_with("missing  loop devices"), "{shown}");
@@ -175,5 +194,15 @@ mod tests {
         assert_eq!((finding.verdict, finding.remedy.is_some()), (Verdict::Limited, true), "{finding:?}");
         assert_eq!(finding.detail, "/run/hearth on tmpfs, 5 MB free");
         assert_eq!(on(Path::new("/srv"), "ext4", 5).verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn a_tool_is_looked_for_in_every_directory_of_the_path() {
+        let directories = [tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory")];
+        let path = std::env::join_paths(directories.iter().map(|directory| directory.path())).expect("a path");
+        assert_eq!(mmdebstrap(Some(path.clone())).verdict, Verdict::Limited);
+        assert_eq!(mmdebstrap(None).verdict, Verdict::Limited);
+        std::fs::write(directories[1].path().join("mmdebstrap"), "").expect("written");
+        assert_eq!(mmdebstrap(Some(path)).verdict, Verdict::Ok);
     }
 }
