@@ -1,0 +1,91 @@
+//! PID 1: from a copy of the spawner with all of root's rights to the keeper of one sandbox.
+//!
+//! The order of the steps is not a matter of taste: mounts, pivot and id maps need the host's root and come before the
+//! user namespace; the death signal is cleared by a change of credentials and is asked for again; the filter comes
+//! last and needs `no_new_privs`. Moving one of them was tried, and fails.
+
+use crate::channel::Channel;
+use crate::filter::Filters;
+use crate::reaper::Reaper;
+use crate::{Failure, Trying, network, root, sys};
+use hearth_api::guest::News;
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
+use rustix::thread::{CapabilitySet, set_no_new_privs};
+use std::io;
+use std::path::Path;
+
+/// User of the function's processes, inside (documented by AWS as `sbx_user1051`; number observed).
+pub const FUNCTION_UID: u32 = 993;
+/// Group of the function's processes, inside (observed).
+pub const FUNCTION_GID: u32 = 990;
+
+/// All PID 1 knows.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// The runtime tree that becomes `/`.
+    pub tree: &'a Path,
+    /// The directory of device nodes that becomes `/dev`.
+    pub devices: &'a Path,
+    /// The user namespace of the sandbox, complete with its maps.
+    pub user_namespace: OwnedFd,
+    /// To the worker.
+    pub control: Channel,
+    /// A `cgroup.procs` to join by, where PID 1 could not be born in its cgroup.
+    pub door: Option<OwnedFd>,
+    /// None where the kernel has no seccomp.
+    pub filters: Option<&'a Filters>,
+}
+
+/// Becomes PID 1 of a sandbox; called in the child of the clone, first thing.
+pub fn run(plan: Plan<'_>) -> ! {
+    let Plan { tree, devices, user_namespace, control, door, filters } = plan;
+    let ended = enter(tree, devices, &user_namespace, &control, door, filters).and_then(|()| {
+        drop(user_namespace);
+        Reaper::new(&control, filters)?.serve()
+    });
+    match ended {
+        Ok(()) => sys::exit_now(0),
+        Err(failure) => {
+            let news = News::Failed { reason: failure.line() };
+            // Nobody is left to tell if this fails too: the worker then sees the end of the channel.
+            drop(control.send(&news.encode(), &[]));
+            sys::exit_now(1)
+        }
+    }
+}
+
+fn enter(
+    tree: &Path,
+    devices: &Path,
+    user_namespace: &OwnedFd,
+    control: &Channel,
+    door: Option<OwnedFd>,
+    filters: Option<&Filters>,
+) -> Result<(), Failure> {
+    // Still root of the host, in namespaces of our own.
+    sys::die_with_parent()?;
+    // Inherited from the spawner, "ignored" would make our children vanish before we see how they ended.
+    sys::default_action(libc::SIGCHLD);
+    let mut kept = vec![control.as_raw_fd(), user_namespace.as_raw_fd()];
+    kept.extend(door.as_ref().map(AsRawFd::as_raw_fd));
+    sys::close_all_but(&kept)?;
+    if let Some(door) = door {
+        rustix::io::write(&door, b"0").trying(|| "join the cgroup of the sandbox".to_owned())?;
+    }
+    let listener = network::listen_on_loopback()?;
+    root::forget_host_name()?;
+    root::build(tree, devices, user_namespace.as_fd())?;
+    // The user namespace: no way back. From here on no mount and no right of the host.
+    sys::enter_namespace(user_namespace.as_fd(), libc::CLONE_NEWUSER)?;
+    sys::become_user(0, 0)?; // until now our uid is the host's 0, which does not exist in here
+    // What PID 1 still needs: to become the function's user in a child, and to signal it.
+    sys::keep_only_capabilities(CapabilitySet::KILL | CapabilitySet::SETGID | CapabilitySet::SETUID)?;
+    set_no_new_privs(true).trying(|| "set no_new_privs".to_owned())?;
+    sys::die_with_parent()?; // becoming another user cleared it
+    if let Some(filters) = filters {
+        crate::filter::install(&filters.everyone)
+            .map_err(io::Error::other)
+            .trying(|| "install the system-call filter".to_owned())?;
+    }
+    control.send(&News::Ready.encode(), &[listener.as_fd()])
+}

@@ -1,0 +1,59 @@
+//! The file system of a sandbox: a read-only, id-mapped runtime tree, a minimal `/dev`, a `/proc` that says nothing of
+//! the host. Only the parts that are the same for every function; the rest comes at assignment, from the worker.
+
+use crate::mount::{READ_ONLY, SAFE, Tree, make_all_private, pivot_into};
+use crate::{Failure, Trying};
+use rustix::mount::MountAttrFlags;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+/// What of `/proc` tells about the host. Files that only the host's root may read need no cover.
+const HIDDEN_FILES: &[&str] = &[
+    "/proc/cmdline",
+    "/proc/modules",
+    "/proc/config.gz",
+    "/proc/keys",
+    "/proc/key-users",
+    "/proc/partitions",
+    "/proc/diskstats",
+    "/proc/locks",
+    "/proc/kallsyms",
+    "/proc/sched_debug",
+    "/proc/timer_list",
+    "/proc/kcore",
+    "/proc/sysrq-trigger",
+];
+const HIDDEN_DIRECTORIES: &[&str] =
+    &["/proc/fs", "/proc/bus", "/proc/irq", "/proc/sysvipc", "/proc/acpi", "/proc/scsi"];
+
+/// Makes the mount namespace of this process that of a sandbox. Everything mounted here belongs to the *host's* user
+/// namespace: the function can never change it, whatever rights it may get in its own.
+pub(crate) fn build(tree: &Path, devices: &Path, user_namespace: BorrowedFd<'_>) -> Result<(), Failure> {
+    make_all_private()?;
+    let root = Tree::of(tree)?.mapped(READ_ONLY, user_namespace)?;
+    // The one mount on which device nodes work; nothing can be executed from it, or added to it.
+    let without_devices = MountAttrFlags::MOUNT_ATTR_NODEV;
+    let of_devices = READ_ONLY.difference(without_devices) | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let devices = Tree::of(devices)?.mapped(of_devices, user_namespace)?;
+    pivot_into(&root, tree)?;
+    devices.attach(Path::new("/dev"))?;
+    Tree::mount("proc", &[], SAFE | MountAttrFlags::MOUNT_ATTR_NOEXEC)?.attach(Path::new("/proc"))?;
+    hide_host_facts()
+}
+
+fn hide_host_facts() -> Result<(), Failure> {
+    for (covered, cover) in [(HIDDEN_FILES, "/dev/null"), (HIDDEN_DIRECTORIES, "/dev/empty")] {
+        for path in covered.iter().map(Path::new) {
+            if path.symlink_metadata().is_ok() {
+                Tree::of(Path::new(cover))?.attach(path)?;
+            }
+        }
+    }
+    // The names of kernel tunables may be looked at; nobody may try to write them.
+    Tree::of(Path::new("/proc/sys"))?.with(READ_ONLY)?.attach(Path::new("/proc/sys"))
+}
+
+/// The host's name is none of the function's business.
+pub(crate) fn forget_host_name() -> Result<(), Failure> {
+    rustix::system::sethostname(b"localhost").trying(|| "set the host name".to_owned())
+}
