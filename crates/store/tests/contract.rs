@@ -1,0 +1,82 @@
+//! Runs the contract suite over every backend: here, the embedded one. A further backend adds a line per test.
+
+mod suite;
+mod support;
+
+use hearth_store::embedded::EmbeddedStore;
+use hearth_store::{EventQueue, Functions, LogEvent, LogQuery, Logs, Packages};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+fn empty() -> (TempDir, Arc<EmbeddedStore>) {
+    let data = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(data.path()).unwrap();
+    (data, Arc::new(store))
+}
+
+macro_rules! contract {
+    ($($module:ident: $($test:ident($how:tt)),+;)+) => {$(
+        mod $module {
+            $(contract!(@test $module $test $how);)+
+        }
+    )+};
+    (@test $module:ident $test:ident shared) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            let (_data, store) = crate::empty();
+            crate::suite::$module::$test(store).await;
+        }
+    };
+    (@test $module:ident $test:ident alone) => {
+        #[tokio::test]
+        async fn $test() {
+            let (_data, store) = crate::empty();
+            crate::suite::$module::$test(&*store).await;
+        }
+    };
+    (@test $module:ident $test:ident plain) => {
+        #[test]
+        fn $test() {
+            let (_data, store) = crate::empty();
+            crate::suite::$module::$test(&*store);
+        }
+    };
+}
+
+contract! {
+    functions: reads_what_was_stored(alone), changes_are_compared_by_revision(alone), one_of_many_wins(shared),
+        lists_are_paged_by_name(alone), unfinished_changes_are_found(alone);
+    packages: keeps_a_package(alone), many_put_the_same(shared), refuses_what_is_no_package(alone),
+        sweeps_the_unused(alone);
+    events: waits_until_done(alone), keeps_any_payload(alone);
+    logs: describes_groups_and_streams(plain), reads_pages_both_ways(plain), selects_by_time(plain),
+        keeps_messages_as_they_are(plain), writers_share_a_stream(plain), deletes_a_group(plain),
+        survives_any_position(plain), names_are_not_paths(plain);
+}
+
+/// Everything is there after a restart, read from the disk on demand.
+#[tokio::test]
+async fn a_restart_keeps_everything_and_loads_nothing() {
+    let (data, store) = empty();
+    let record = store.create(support::function(support::key("a"))).await.unwrap();
+    let code = store.put(support::zip(&[support::Entry::file("a", "b")]).into()).await.unwrap();
+    store.push(suite::events::event(1)).await.unwrap();
+    let scope = support::scope("us-east-1");
+    let event = LogEvent { timestamp_ms: 1, ingestion_ms: 2, message: "x\n".to_owned() };
+    store.open(&scope, "g", "s").unwrap().append(std::slice::from_ref(&event)).unwrap();
+    let instance = store.instance().to_owned();
+    drop(store);
+
+    let store = EmbeddedStore::open(data.path()).unwrap();
+    assert_eq!(store.instance(), instance);
+    assert!(store.cached(&support::key("a")).is_none());
+    assert_eq!(store.get(&support::key("a")).await.unwrap(), Some(Arc::clone(&record)));
+    assert_eq!(store.cached(&support::key("a")), Some(record));
+    assert!(store.directory(&code).join("a").exists());
+    assert_eq!(store.pending().await.unwrap(), [suite::events::event(1)]);
+    // Opened again for writing before it is read: it goes on, and does not begin anew.
+    store.open(&scope, "g", "s").unwrap().append(std::slice::from_ref(&event)).unwrap();
+    let query = LogQuery { limit: 9, ..LogQuery::default() };
+    let page = store.read(&scope, "g", "s", &query).unwrap().unwrap();
+    assert_eq!(page.events.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), [event.clone(), event]);
+}

@@ -1,0 +1,102 @@
+//! Function metadata: scopes, compare-and-swap, order of lists.
+
+use crate::support::{described, function, key, scope};
+use hearth_api::function::{FunctionKey, State, UpdateStatus};
+use hearth_store::{Functions, StoreError};
+use std::sync::Arc;
+
+/// A record comes back as it was stored, from the disk and from memory, in its own scope only.
+pub async fn reads_what_was_stored(store: &impl Functions) {
+    assert!(store.get(&key("a")).await.unwrap().is_none());
+    assert!(store.cached(&key("a")).is_none());
+    let stored = store.create(function(key("a"))).await.unwrap();
+    assert_eq!(stored.revision, 1);
+    let mut expected = function(key("a"));
+    expected.revision = 1;
+    assert_eq!(*stored, expected);
+    assert_eq!(store.get(&key("a")).await.unwrap(), Some(Arc::clone(&stored)));
+    assert_eq!(store.cached(&key("a")), Some(stored));
+    let elsewhere = FunctionKey { scope: scope("eu-central-1"), name: "a".to_owned() };
+    assert!(store.get(&elsewhere).await.unwrap().is_none());
+    store.create(function(elsewhere.clone())).await.unwrap();
+    store.delete(&elsewhere).await.unwrap();
+    assert!(store.get(&key("a")).await.unwrap().is_some());
+}
+
+/// Names are unique, updates need the revision they were made from, what is deleted is gone.
+pub async fn changes_are_compared_by_revision(store: &impl Functions) {
+    let first = store.create(function(key("a"))).await.unwrap();
+    assert!(matches!(store.create(function(key("a"))).await, Err(StoreError::Exists(_))));
+    let second = store.update(described(&first, "two")).await.unwrap();
+    assert_eq!((second.revision, second.latest.description.as_str()), (2, "two"));
+    assert!(matches!(store.update(described(&first, "late")).await, Err(StoreError::Conflict(_))));
+    assert_eq!(store.cached(&key("a")), Some(Arc::clone(&second)));
+    assert!(matches!(store.update(function(key("b"))).await, Err(StoreError::NotFound(_))));
+    store.delete(&key("a")).await.unwrap();
+    assert!(matches!(store.delete(&key("a")).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(store.update((*second).clone()).await, Err(StoreError::NotFound(_))));
+    assert!(store.cached(&key("a")).is_none());
+    assert!(store.get(&key("a")).await.unwrap().is_none());
+    assert_eq!(store.create(function(key("a"))).await.unwrap().revision, 1);
+}
+
+/// Of many that update one revision at once, one wins.
+pub async fn one_of_many_wins<S: Functions + 'static>(store: Arc<S>) {
+    let first = store.create(function(key("a"))).await.unwrap();
+    let tasks: Vec<_> = (0..20)
+        .map(|n| {
+            let (store, changed) = (Arc::clone(&store), described(&first, &n.to_string()));
+            tokio::spawn(async move { store.update(changed).await })
+        })
+        .collect();
+    let mut winners = Vec::new();
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(record) => winners.push(record),
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    assert_eq!(store.get(&key("a")).await.unwrap(), winners.pop());
+}
+
+/// Lists are by name in bytes, page by page, one scope.
+pub async fn lists_are_paged_by_name(store: &impl Functions) {
+    for name in ["b", "a", "B", "a-1", "a_1"] {
+        store.create(function(key(name))).await.unwrap();
+    }
+    let foreign = FunctionKey { scope: scope("eu-central-1"), name: "aa".to_owned() };
+    store.create(function(foreign)).await.unwrap();
+    let mut names = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.list(&scope("us-east-1"), after.as_deref(), 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        assert!(page.len() <= 2);
+        after = Some(last.latest.key.name.clone());
+        names.extend(page.iter().map(|record| record.latest.key.name.clone()));
+    }
+    assert_eq!(names, ["B", "a", "a-1", "a_1", "b"]);
+    assert!(store.list(&scope("us-west-2"), None, 10).await.unwrap().is_empty());
+}
+
+/// Creations and updates under way are found, and those that ended are not.
+pub async fn unfinished_changes_are_found(store: &impl Functions) {
+    store.create(function(key("done"))).await.unwrap();
+    let mut pending = function(key("pending"));
+    Arc::make_mut(&mut pending.latest).state = State::Pending;
+    let pending = store.create(pending).await.unwrap();
+    let mut updating = function(key("updating"));
+    Arc::make_mut(&mut updating.latest).last_update = UpdateStatus::InProgress;
+    updating.previous = Some(Arc::clone(&updating.latest));
+    store.create(updating).await.unwrap();
+    let mut names: Vec<_> =
+        store.unfinished().await.unwrap().iter().map(|record| record.latest.key.name.clone()).collect();
+    names.sort();
+    assert_eq!(names, ["pending", "updating"]);
+    let mut active = (*pending).clone();
+    Arc::make_mut(&mut active.latest).state = State::Active;
+    store.update(active).await.unwrap();
+    assert_eq!(store.unfinished().await.unwrap().len(), 1);
+}

@@ -1,0 +1,68 @@
+//! Deployment packages: what is kept of a good one and that nothing is of a bad one.
+
+use crate::support::{Entry, zip};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hearth_api::function::Code;
+use hearth_store::{PackageError, Packages, StoreError};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+/// A package is unpacked, and returned as it was uploaded, by its digest.
+pub async fn keeps_a_package(store: &impl Packages) {
+    let bytes = zip(&[
+        Entry { mode: 0o100_755, ..Entry::file("bootstrap", "#!/bin/sh\n") },
+        Entry::file("lib/a.py", "x = 1\n"),
+        Entry::link("lib/b.py", "a.py"),
+    ]);
+    let code = store.put(bytes.clone().into()).await.unwrap();
+    assert_eq!(code, Code { sha256: BASE64_STANDARD.encode(Sha256::digest(&bytes)), size: bytes.len() as u64 });
+    let root = store.directory(&code);
+    assert_eq!(fs::read_to_string(root.join("lib/b.py")).unwrap(), "x = 1\n");
+    assert_eq!(fs::read_link(root.join("lib/b.py")).unwrap().to_str(), Some("a.py"));
+    let mode = |name: &str| fs::metadata(root.join(name)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("bootstrap"), mode("lib/a.py"), mode("lib"), mode("")), (0o755, 0o644, 0o755, 0o755));
+    assert_eq!(store.zip(&code).await.unwrap(), bytes);
+    assert_eq!(store.put(bytes.into()).await.unwrap(), code);
+}
+
+/// The same bytes at once, many times.
+pub async fn many_put_the_same<S: Packages + 'static>(store: Arc<S>) {
+    let bytes = bytes::Bytes::from(zip(&[Entry::file("a", "a"), Entry::file("d/b", "b")]));
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, bytes) = (Arc::clone(&store), bytes.clone());
+            tokio::spawn(async move { store.put(bytes).await })
+        })
+        .collect();
+    for task in tasks {
+        let code = task.await.unwrap().unwrap();
+        assert_eq!(fs::read_to_string(store.directory(&code).join("d/b")).unwrap(), "b");
+    }
+}
+
+/// What is no package is told apart as AWS does.
+pub async fn refuses_what_is_no_package(store: &impl Packages) {
+    for empty in [Vec::new(), zip(&[])] {
+        assert!(matches!(store.put(empty.into()).await, Err(PackageError::Empty)));
+    }
+    assert!(matches!(store.put("not a zip".into()).await, Err(PackageError::Invalid(_))));
+    let large = vec![0; usize::try_from(hearth_core::limits::ZIPPED_BYTES).unwrap() + 1];
+    assert!(matches!(store.put(large.into()).await, Err(PackageError::ZippedTooLarge)));
+}
+
+/// Unused packages go, used ones stay, and what never was there is not found.
+pub async fn sweeps_the_unused(store: &impl Packages) {
+    let kept = store.put(zip(&[Entry::file("a", "kept")]).into()).await.unwrap();
+    let gone = store.put(zip(&[Entry::file("a", "gone")]).into()).await.unwrap();
+    store.sweep(&HashSet::from([kept.sha256.clone()])).await.unwrap();
+    assert!(store.directory(&kept).join("a").exists());
+    assert!(!store.directory(&gone).exists());
+    assert!(matches!(store.zip(&gone).await, Err(StoreError::NotFound(_))));
+    let odd = Code { sha256: "../../etc".to_owned(), size: 1 };
+    assert!(matches!(store.zip(&odd).await, Err(StoreError::NotFound(_))));
+    assert!(!store.directory(&odd).exists());
+}
