@@ -245,7 +245,9 @@ impl ExecutionEnvironment {
         use {Action as A, Event as E, Phase as P};
         self.phase = match (self.phase, event) {
             // Late news: not an error, not ours any more.
-            (phase, E::RuntimeFailed { generation, .. } | E::Emptied { generation }) if generation != self.generation => {
+            (phase, E::RuntimeFailed { generation, .. } | E::Emptied { generation })
+                if generation != self.generation =>
+            {
                 phase
             }
             (phase, E::Deadline) if phase.deadline().is_none_or(|at| now < at) => phase,
@@ -371,7 +373,10 @@ impl ExecutionEnvironment {
                 let report = self.fail(call, now.since(started), stage, status, out);
                 shutdown(Some(report), out)
             }
-            (phase @ P::Shutdown { .. }, E::Stop | E::Lost | E::Retire | E::RuntimeFailed { .. } | E::Emptied { .. }) => phase,
+            (
+                phase @ P::Shutdown { .. },
+                E::Stop | E::Lost | E::Retire | E::RuntimeFailed { .. } | E::Emptied { .. },
+            ) => phase,
             (P::Shutdown { report }, E::Terminated) => {
                 out.extend(report.map(A::Report));
                 P::Gone
@@ -406,7 +411,14 @@ impl ExecutionEnvironment {
     }
 
     /// Tells the caller, if nobody has yet, and prepares the report.
-    fn fail(&mut self, call: Call, duration_us: u64, stage: Stage, status: Status, out: &mut Vec<Action>) -> InvocationReport {
+    fn fail(
+        &mut self,
+        call: Call,
+        duration_us: u64,
+        stage: Stage,
+        status: Status,
+        out: &mut Vec<Action>,
+    ) -> InvocationReport {
         let outcome = match status {
             Status::Timeout => Outcome::Failed(ErrorType::SandboxTimedout),
             Status::Error(fault) => Outcome::Failed(fault),

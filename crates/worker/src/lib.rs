@@ -1,1 +1,122 @@
-//! placeholder
+//! One node: drives execution environments and serves the Runtime API to them.
+//!
+//! Every concurrent invocation has an environment of its own, of exactly the function version it calls. The warm path
+//! takes one lock, the function's own; idle environments are reused most recently used first. What an environment may
+//! do and when is decided by `hearth_core::environment`; here is only the I/O around it.
+
+mod clock;
+mod environment;
+mod logs;
+mod payload;
+mod pool;
+mod runtime_api;
+mod variables;
+
+use clock::Clock;
+use environment::{Environment, Reply};
+use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
+use hearth_api::function::{FunctionKey, FunctionVersion};
+use hearth_api::runtime_tree;
+use hearth_core::billing;
+use hearth_sandbox::Sandboxes;
+use hearth_store::{Logs, Packages};
+use pool::Pools;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What a worker needs to know.
+#[derive(Debug)]
+pub struct WorkerConfig {
+    /// Makes sandboxes.
+    pub sandboxes: Arc<dyn Sandboxes>,
+    /// Where unpacked code is.
+    pub packages: Arc<dyn Packages>,
+    /// Where log lines go.
+    pub logs: Arc<dyn Logs>,
+    /// The directory of runtime trees.
+    pub runtimes: PathBuf,
+    /// How long an environment may idle before it is shut down.
+    pub idle_timeout: Duration,
+    /// Which billing rule REPORT lines follow.
+    pub billing: billing::Rule,
+}
+
+/// Runs functions on this node.
+#[derive(Debug)]
+pub struct Worker {
+    node: Arc<Node>,
+}
+
+/// What all environments of the node share.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) config: WorkerConfig,
+    pub(crate) pools: Pools,
+    pub(crate) clock: Clock,
+    draining: AtomicBool,
+}
+
+impl Worker {
+    /// A worker without environments.
+    #[must_use]
+    pub fn new(config: WorkerConfig) -> Self {
+        let node = Node { config, pools: Pools::default(), clock: Clock::start(), draining: AtomicBool::new(false) };
+        Self { node: Arc::new(node) }
+    }
+
+    /// Takes no more invocations, gives those that run up to `limit`, then ends every environment; returns when the
+    /// last one is gone.
+    pub async fn drain(&self, limit: Duration) {
+        self.node.draining.store(true, Ordering::SeqCst);
+        self.node.pools.retire_all();
+        if tokio::time::timeout(limit, self.node.pools.wait_until_empty()).await.is_err() {
+            self.node.pools.stop_all();
+            self.node.pools.wait_until_empty().await;
+        }
+    }
+}
+
+impl Environments for Worker {
+    fn invoke(
+        &self,
+        function: Arc<FunctionVersion>,
+        invocation: Invocation,
+    ) -> BoxFuture<'static, Result<InvokeResponse, InvokeError>> {
+        Box::pin(invoke(Arc::clone(&self.node), function, invocation))
+    }
+
+    fn retire(&self, key: &FunctionKey, keep: Option<Uuid>) {
+        self.node.pools.retire(key, keep);
+    }
+
+    fn runtime_available(&self, runtime: &str) -> Result<(), String> {
+        runtime_tree::load(&self.node.config.runtimes, runtime).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn list(&self) -> Vec<EnvironmentStatus> {
+        self.node.pools.all().iter().map(|environment| environment.status(self.node.clock.now())).collect()
+    }
+}
+
+async fn invoke(
+    node: Arc<Node>,
+    function: Arc<FunctionVersion>,
+    mut invocation: Invocation,
+) -> Result<InvokeResponse, InvokeError> {
+    loop {
+        if node.draining.load(Ordering::SeqCst) {
+            return Err(InvokeError::Draining);
+        }
+        let pool = node.pools.of(&function.key);
+        let idle = pool.take(function.incarnation).await;
+        let environment = idle.unwrap_or_else(|| Environment::create(&node, &pool, Arc::clone(&function)));
+        match environment.invoke(invocation).await {
+            Reply::Done(result) => return result,
+            // It ended in the instant it was chosen; nothing of the invocation has run.
+            Reply::Elsewhere(untouched) => invocation = untouched,
+        }
+    }
+}

@@ -81,7 +81,9 @@ impl Phase {
     #[must_use]
     pub const fn deadline(self) -> Option<Moment> {
         match self {
-            Self::Init { deadline, .. } | Self::Invoke { deadline, .. } | Self::Reset { deadline, .. } => Some(deadline),
+            Self::Init { deadline, .. } | Self::Invoke { deadline, .. } | Self::Reset { deadline, .. } => {
+                Some(deadline)
+            }
             Self::Cold | Self::Idle | Self::Shutdown { .. } | Self::Gone => None,
         }
     }
@@ -91,12 +93,9 @@ impl Phase {
     pub const fn invocation(self) -> Option<RequestId> {
         match self {
             Self::Invoke { call, .. } => Some(call.request_id),
-            Self::Cold
-            | Self::Init { .. }
-            | Self::Idle
-            | Self::Reset { .. }
-            | Self::Shutdown { .. }
-            | Self::Gone => None,
+            Self::Cold | Self::Init { .. } | Self::Idle | Self::Reset { .. } | Self::Shutdown { .. } | Self::Gone => {
+                None
+            }
         }
     }
 

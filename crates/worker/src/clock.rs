@@ -1,0 +1,31 @@
+//! The worker's clocks: a monotonic one for the lifecycle, the wall clock for log lines and deadlines on the wire.
+
+use hearth_core::environment::Moment;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Monotonic time since the worker started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
+
+    pub(crate) fn now(self) -> Moment {
+        Moment(u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// When a moment comes, on the timer's clock.
+    pub(crate) fn instant(self, moment: Moment) -> Instant {
+        self.origin + Duration::from_micros(moment.0)
+    }
+}
+
+/// Epoch milliseconds.
+pub(crate) fn wall_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

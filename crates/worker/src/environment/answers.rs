@@ -1,0 +1,66 @@
+//! What the caller of an invocation gets, and when: at once, or with the end of the log once REPORT is written.
+
+use super::driver::Driver;
+use super::{Job, Reply, RuntimeResult};
+use crate::payload;
+use hearth_api::environments::InvokeResponse;
+use hearth_core::environment::Outcome;
+use hearth_core::error::ErrorType;
+use hearth_core::ids::RequestId;
+
+impl Driver {
+    pub(super) fn job(&mut self, id: RequestId) -> Option<&mut Job> {
+        self.jobs.iter_mut().find(|job| job.invocation.request_id == id)
+    }
+
+    /// The invocation has its outcome.
+    pub(super) fn complete(&mut self, id: RequestId, outcome: Outcome) {
+        let result = match outcome {
+            Outcome::Answered => self.result.take().unwrap_or_else(|| self.fatal(id, ErrorType::SandboxFailure)),
+            Outcome::InitError => self.reported(id),
+            // What the runtime said of its Init goes before the bare fact that it ended.
+            Outcome::Failed(ErrorType::RuntimeExitError) if self.init_error.is_some() => self.reported(id),
+            Outcome::Failed(fault) => self.fatal(id, fault),
+        };
+        let response = InvokeResponse {
+            payload: result.payload,
+            function_error: result.function_error,
+            log_tail: None,
+            executed_version: self.me.function.version.clone(),
+        };
+        self.about_to_be_free();
+        let Some(job) = self.job(id) else { return };
+        // Without START there will be no REPORT: an invocation that fails before it began.
+        let report_follows = job.started || outcome == Outcome::InitError;
+        if job.invocation.log_tail && report_follows {
+            job.held = Some(response);
+        } else if let Some(reply) = job.reply.take() {
+            reply.send(Reply::Done(Ok(response))).unwrap_or_default();
+        }
+        if !report_follows {
+            self.jobs.retain(|job| job.invocation.request_id != id);
+        }
+    }
+
+    /// REPORT is written: nothing more of this invocation will come.
+    pub(super) fn finish(&mut self, id: RequestId) {
+        let Some(at) = self.jobs.iter().position(|job| job.invocation.request_id == id) else { return };
+        let job = self.jobs.swap_remove(at);
+        if let (Some(mut response), Some(reply)) = (job.held, job.reply) {
+            response.log_tail = Some(self.log.tail());
+            reply.send(Reply::Done(Ok(response))).unwrap_or_default();
+        }
+    }
+
+    fn reported(&self, id: RequestId) -> RuntimeResult {
+        match &self.init_error {
+            Some((_, payload)) => RuntimeResult { payload: payload.clone(), function_error: true },
+            None => self.fatal(id, ErrorType::RuntimeUnknown),
+        }
+    }
+
+    fn fatal(&self, id: RequestId, fault: ErrorType) -> RuntimeResult {
+        let timeout_ms = u64::from(self.me.function.timeout_s) * 1_000;
+        RuntimeResult { payload: payload::fatal(id, fault, timeout_ms, &self.exit_text), function_error: true }
+    }
+}

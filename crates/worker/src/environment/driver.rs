@@ -1,0 +1,445 @@
+//! The task of one environment: everything that happens to it goes through here, one event at a time. The lifecycle
+//! decides; `effects` carries out.
+
+use super::launch::{self, Made};
+use super::output::Output;
+use super::{Environment, Job, Message, Reply, Verdict};
+use crate::Node;
+use crate::logs::LogWriter;
+use crate::payload;
+use crate::pool::FunctionPool;
+use crate::runtime_api::RuntimeApi;
+use bytes::Bytes;
+use hearth_api::environments::InvokeError;
+use hearth_api::runtime_tree::RuntimeTree;
+use hearth_core::environment::{Action, Call, Event, ExecutionEnvironment, Moment, Phase, Rejected, Stage};
+use hearth_core::error::ErrorType;
+use hearth_core::ids::RequestId;
+use hearth_sandbox::{ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, StartedProcess};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+
+/// The signal of the kernel's OOM killer; the same number on every Linux.
+const SIGKILL: i32 = 9;
+/// How often memory in use is looked at during Init and Invoke, microseconds.
+pub(super) const SAMPLE_EVERY_US: u64 = 100_000;
+
+pub(super) struct Driver {
+    pub(super) node: Arc<Node>,
+    pub(super) pool: Arc<FunctionPool>,
+    pub(super) me: Arc<Environment>,
+    pub(super) machine: ExecutionEnvironment,
+    pub(super) sandbox: Arc<dyn Sandbox>,
+    pub(super) process: ProcessSpec,
+    pub(super) tree: RuntimeTree,
+    pub(super) log: LogWriter,
+    pub(super) api: RuntimeApi,
+    /// Events that an effect caused: handled before anything else.
+    pub(super) follow_up: VecDeque<Event>,
+    /// Invocations placed here and not yet reported; at most the one that runs and the one that waits.
+    pub(super) jobs: Vec<Job>,
+    /// Requests for the next event that wait for one.
+    pub(super) parked: Vec<oneshot::Sender<super::Delivery>>,
+    pub(super) runtime: Runtime,
+    pub(super) output: Output,
+    /// What the runtime answered, until the caller gets it.
+    pub(super) result: Option<super::RuntimeResult>,
+    /// What the runtime reported from Init: type and payload.
+    pub(super) init_error: Option<(String, Bytes)>,
+    /// How the runtime ended, in words.
+    pub(super) exit_text: String,
+    pub(super) deadline: Option<Moment>,
+    pub(super) cpu_limited: bool,
+    pub(super) memory: Memory,
+    idle_since: Moment,
+    /// Whether the pool can hand us out (or has done so, and the invocation is on its way).
+    offered: bool,
+    /// Whether a caller has its answer and may be back before we are free.
+    finishing: bool,
+}
+
+/// The runtime process of the current generation.
+pub(super) enum Runtime {
+    /// There is none.
+    Absent,
+    /// Being started; news that came before the word that it runs.
+    Launching { early: Vec<Message>, exits: Vec<(ProcessId, ExitStatus)> },
+    /// It runs.
+    Running(ProcessId),
+}
+
+/// What REPORT says of memory.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub(super) peak_bytes: u64,
+    pub(super) oom_kills: u64,
+    pub(super) sampled: Moment,
+}
+
+/// Runs the environment to its end.
+pub(super) async fn run(
+    node: Arc<Node>,
+    pool: Arc<FunctionPool>,
+    me: Arc<Environment>,
+    mut messages: UnboundedReceiver<Message>,
+) {
+    let made = {
+        let (node, me) = (Arc::clone(&node), Arc::clone(&me));
+        tokio::task::spawn_blocking(move || launch::make(&node, &me.function, &me.id)).await
+    };
+    let made = made.unwrap_or_else(|panic| Err(InvokeError::Sandbox(panic.to_string())));
+    match made.and_then(|made| Driver::new(&node, &pool, &me, made)) {
+        Ok((mut driver, mut events)) => {
+            driver.feed(Event::Start);
+            driver.live(&mut messages, &mut events).await;
+            pool.remove(&me);
+            answer_the_rest(&mut messages, &Err(InvokeError::Draining));
+        }
+        Err(error) => {
+            pool.remove(&me);
+            answer_the_rest(&mut messages, &Err(error));
+        }
+    }
+}
+
+/// What was placed here and never ran: goes elsewhere, unless there is an error that would only repeat itself.
+fn answer_the_rest(messages: &mut UnboundedReceiver<Message>, result: &Result<(), InvokeError>) {
+    messages.close();
+    while let Ok(message) = messages.try_recv() {
+        if let Message::Invoke(Job { invocation, reply: Some(reply), .. }) = message {
+            let answer = match result {
+                Err(InvokeError::Draining) | Ok(()) => Reply::Elsewhere(invocation),
+                Err(error) => Reply::Done(Err(error.clone())),
+            };
+            reply.send(answer).unwrap_or_default();
+        }
+    }
+}
+
+impl Driver {
+    fn new(
+        node: &Arc<Node>,
+        pool: &Arc<FunctionPool>,
+        me: &Arc<Environment>,
+        made: Made,
+    ) -> Result<(Self, UnboundedReceiver<SandboxEvent>), InvokeError> {
+        let Made { sandbox, events, listener, log, process, tree } = made;
+        me.sandbox.set(Arc::clone(&sandbox)).unwrap_or_default();
+        let api = RuntimeApi::serve(listener, Arc::clone(me)).map_err(|error| {
+            sandbox.terminate().unwrap_or_default();
+            InvokeError::Sandbox(format!("listen for the runtime: {error}"))
+        })?;
+        let driver = Self {
+            node: Arc::clone(node),
+            pool: Arc::clone(pool),
+            me: Arc::clone(me),
+            machine: ExecutionEnvironment::new(),
+            sandbox,
+            process,
+            tree,
+            log,
+            api,
+            follow_up: VecDeque::new(),
+            jobs: Vec::new(),
+            parked: Vec::new(),
+            runtime: Runtime::Absent,
+            output: Output::default(),
+            result: None,
+            init_error: None,
+            exit_text: String::new(),
+            deadline: None,
+            cpu_limited: false,
+            memory: Memory::default(),
+            idle_since: node.clock.now(),
+            // Made for an invocation that is on its way.
+            offered: true,
+            finishing: false,
+        };
+        Ok((driver, events))
+    }
+
+    async fn live(&mut self, messages: &mut UnboundedReceiver<Message>, events: &mut UnboundedReceiver<SandboxEvent>) {
+        let timer = tokio::time::sleep_until(tokio::time::Instant::now());
+        tokio::pin!(timer);
+        let mut armed = None;
+        loop {
+            self.settle();
+            if self.machine.phase() == Phase::Gone {
+                return;
+            }
+            let wake = self.wake_at();
+            if wake != armed {
+                armed = wake;
+                if let Some(moment) = wake {
+                    timer.as_mut().reset(self.node.clock.instant(moment).into());
+                }
+            }
+            tokio::select! {
+                Some(message) = messages.recv() => self.on_message(message),
+                Some(event) = events.recv() => self.on_sandbox(event),
+                () = &mut timer, if armed.is_some() => {
+                    armed = None;
+                    self.on_timer();
+                }
+                () = self.output.readable() => self.output.read_some(&mut self.log),
+            }
+        }
+    }
+
+    /// After each event: what others may see of us.
+    fn settle(&mut self) {
+        self.log.flush();
+        let phase = self.machine.phase();
+        let free = self.machine.accepts_invocations();
+        if free && !self.offered {
+            self.offered = true;
+            self.idle_since = self.node.clock.now();
+            self.pool.offer(&self.me);
+        }
+        if self.finishing && !matches!(phase, Phase::Invoke { .. }) {
+            self.finishing = false;
+            self.pool.finished();
+        }
+        let idle_since = free.then_some(self.idle_since);
+        self.me.observe(|snapshot| (snapshot.phase, snapshot.idle_since) = (phase.name(), idle_since));
+    }
+
+    /// Before a caller gets its answer: it may be back at once, and should meet this environment again.
+    pub(super) fn about_to_be_free(&mut self) {
+        if !self.finishing {
+            self.finishing = true;
+            self.pool.finishing();
+        }
+    }
+
+    /// The next moment at which something is due.
+    fn wake_at(&self) -> Option<Moment> {
+        let later = |moment: Moment, us: u64| Moment(moment.0.saturating_add(us));
+        let idle_us = u64::try_from(self.node.config.idle_timeout.as_micros()).unwrap_or(u64::MAX);
+        let idle = matches!(self.machine.phase(), Phase::Idle | Phase::Cold).then(|| later(self.idle_since, idle_us));
+        let sample = matches!(self.machine.phase(), Phase::Init { .. } | Phase::Invoke { .. })
+            .then(|| later(self.memory.sampled, SAMPLE_EVERY_US));
+        [self.deadline, idle, sample].into_iter().flatten().min()
+    }
+
+    fn on_timer(&mut self) {
+        let now = self.node.clock.now();
+        let idle_us = u64::try_from(self.node.config.idle_timeout.as_micros()).unwrap_or(u64::MAX);
+        match self.machine.phase() {
+            Phase::Idle | Phase::Cold if now.since(self.idle_since) >= idle_us => {
+                // Not if an invocation is on its way.
+                if self.pool.withdraw(&self.me) {
+                    self.feed(Event::Retire);
+                }
+            }
+            Phase::Init { .. } | Phase::Invoke { .. } => {
+                if now.since(self.memory.sampled) >= SAMPLE_EVERY_US {
+                    self.sample_memory();
+                }
+                self.feed(Event::Deadline);
+            }
+            Phase::Idle | Phase::Cold | Phase::Reset { .. } | Phase::Shutdown { .. } | Phase::Gone => {
+                self.feed(Event::Deadline)
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: Message) {
+        let message = match (&mut self.runtime, message) {
+            // A fast runtime asks for its event before we have heard that it runs: its output is not connected yet.
+            (Runtime::Launching { early, .. }, message @ (Message::Next { .. } | Message::InitError { .. })) => {
+                early.push(message);
+                return;
+            }
+            (_, message) => message,
+        };
+        match message {
+            Message::Invoke(job) => self.on_invoke(job),
+            Message::Next { generation, reply } if generation == self.machine.generation() => {
+                self.parked.retain(|waiting| !waiting.is_closed());
+                self.parked.push(reply);
+                if self.try_feed(Event::Next).is_err() {
+                    // Dropping the answer makes the connection end: the runtime has no business here now.
+                    self.parked.pop();
+                }
+            }
+            // A connection of a generation that is gone.
+            Message::Next { .. } => {}
+            Message::Respond { generation, request_id, answer, result, reply } => {
+                let verdict = self.on_respond(generation, request_id, answer, result);
+                reply.send(verdict).unwrap_or_default();
+            }
+            Message::InitError { generation, error_type, payload, reply } => {
+                let verdict = self.on_init_error(generation, error_type, payload);
+                reply.send(verdict).unwrap_or_default();
+            }
+            Message::Launched { generation, result } => self.on_launched(generation, result),
+            Message::Retire => self.feed(Event::Retire),
+            Message::Stop => self.feed(Event::Stop),
+            Message::Terminated => self.feed(Event::Terminated),
+        }
+    }
+
+    fn on_invoke(&mut self, mut job: Job) {
+        self.offered = false;
+        let timeout_ms = u64::from(self.me.function.timeout_s) * 1_000;
+        let call = Call { request_id: job.invocation.request_id, timeout_ms };
+        // Known before it is fed: its effects need it.
+        let reply = job.reply.take();
+        let id = call.request_id;
+        self.jobs.push(Job { reply, ..job });
+        if self.try_feed(Event::Invoke(call)).is_err() {
+            let at = self.jobs.iter().position(|job| job.invocation.request_id == id);
+            if let Some(Job { invocation, reply: Some(reply), .. }) = at.map(|at| self.jobs.swap_remove(at)) {
+                reply.send(Reply::Elsewhere(invocation)).unwrap_or_default();
+            }
+            return;
+        }
+        self.me.observe(|snapshot| snapshot.invokes += 1);
+    }
+
+    fn on_respond(
+        &mut self,
+        generation: u32,
+        request_id: RequestId,
+        answer: hearth_core::environment::Answer,
+        result: super::RuntimeResult,
+    ) -> Verdict {
+        if generation != self.machine.generation() || self.machine.phase().invocation() != Some(request_id) {
+            return Verdict::InvalidRequestId;
+        }
+        self.result = Some(result);
+        match self.try_feed(Event::Respond { request_id, answer }) {
+            Ok(()) => Verdict::Accepted,
+            Err(rejected) => {
+                self.result = None;
+                Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "InvocationResponse" }
+            }
+        }
+    }
+
+    fn on_init_error(&mut self, generation: u32, error_type: String, payload: Bytes) -> Verdict {
+        if generation != self.machine.generation() {
+            return Verdict::InvalidTransition { from: "InitError", to: "InitError" };
+        }
+        let before = self.init_error.take();
+        self.init_error = Some(before.clone().unwrap_or((error_type, payload)));
+        match self.try_feed(Event::InitError) {
+            Ok(()) => Verdict::Accepted,
+            Err(rejected) => {
+                self.init_error = before;
+                Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "InitError" }
+            }
+        }
+    }
+
+    fn on_launched(&mut self, generation: u32, result: Result<StartedProcess, SandboxError>) {
+        if generation != self.machine.generation() {
+            return; // killed meanwhile
+        }
+        let (early, exits) = match std::mem::replace(&mut self.runtime, Runtime::Absent) {
+            Runtime::Launching { early, exits } => (early, exits),
+            Runtime::Absent | Runtime::Running(_) => (Vec::new(), Vec::new()),
+        };
+        let started = result.map_err(|error| match error {
+            SandboxError::NoProgram { tried, reason } => {
+                tracing::info!(reason, "no program of the runtime can be executed");
+                (
+                    ErrorType::RuntimeInvalidEntrypoint,
+                    format!("Couldn't find valid bootstrap(s): [{}]", tried.join(" ")),
+                )
+            }
+            other => (ErrorType::SandboxFailure, launch::chain(&other)),
+        });
+        let connected = started.and_then(|StartedProcess { process, stdout, stderr }| {
+            let output = Output::new(stdout, stderr).map_err(|error| (ErrorType::SandboxFailure, error.to_string()))?;
+            Ok((process, output))
+        });
+        match connected {
+            Ok((process, output)) => {
+                (self.runtime, self.output) = (Runtime::Running(process), output);
+                early.into_iter().for_each(|message| self.on_message(message));
+                exits.into_iter().for_each(|(process, status)| self.on_exit(process, status));
+            }
+            Err((fault, text)) => {
+                if fault == ErrorType::SandboxFailure {
+                    tracing::error!(error = text, environment = self.me.id, "the runtime could not be started");
+                }
+                self.exit_text = text;
+                self.feed(Event::RuntimeFailed { generation, fault });
+            }
+        }
+    }
+
+    fn on_sandbox(&mut self, event: SandboxEvent) {
+        match event {
+            SandboxEvent::Exited { process, status } => self.on_exit(process, status),
+            SandboxEvent::Empty => self.feed(Event::Emptied { generation: self.machine.generation() }),
+            SandboxEvent::Gone => self.feed(Event::Lost),
+        }
+    }
+
+    fn on_exit(&mut self, process: ProcessId, status: ExitStatus) {
+        match &mut self.runtime {
+            Runtime::Running(running) if *running == process => {}
+            Runtime::Launching { exits, .. } => return exits.push((process, status)),
+            Runtime::Running(_) | Runtime::Absent => return,
+        }
+        self.runtime = Runtime::Absent;
+        self.exit_text = payload::exit_text(status);
+        let oom = status == ExitStatus::Signal(SIGKILL) && self.killed_for_memory();
+        if oom {
+            self.memory.peak_bytes = u64::from(self.me.function.memory_mb) << 20;
+        }
+        let fault = if oom { ErrorType::RuntimeOutOfMemory } else { ErrorType::RuntimeExitError };
+        self.feed(Event::RuntimeFailed { generation: self.machine.generation(), fault });
+    }
+
+    fn killed_for_memory(&mut self) -> bool {
+        let before = self.memory.oom_kills;
+        self.sample_memory();
+        self.memory.oom_kills > before
+    }
+
+    pub(super) fn sample_memory(&mut self) {
+        self.memory.sampled = self.node.clock.now();
+        match self.sandbox.usage() {
+            Ok(usage) => {
+                self.memory.peak_bytes = self.memory.peak_bytes.max(usage.memory_bytes);
+                self.memory.oom_kills = usage.oom_kills;
+            }
+            Err(error) => tracing::debug!(%error, "memory in use cannot be read"),
+        }
+    }
+
+    /// An event that may come at any time: when the phase does not allow it, it means nothing.
+    pub(super) fn feed(&mut self, event: Event) {
+        if let Err(rejected) = self.try_feed(event) {
+            tracing::debug!(%rejected, environment = self.me.id, "ignored");
+        }
+    }
+
+    fn try_feed(&mut self, event: Event) -> Result<(), Rejected> {
+        let mut actions: Vec<Action> = Vec::new();
+        let verdict = self.machine.handle(self.node.clock.now(), event, &mut actions);
+        actions.into_iter().for_each(|action| self.carry_out(action));
+        while let Some(event) = self.follow_up.pop_front() {
+            self.feed(event);
+        }
+        verdict
+    }
+}
+
+/// The runtime's state in the words of the Runtime API's errors (RIE `core/states.go`).
+fn runtime_state(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Init { reported: true, .. } | Phase::Invoke { stage: Stage::Init { reported: true }, .. } => "InitError",
+        Phase::Cold | Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. } => "Started",
+        Phase::Idle => "Ready",
+        Phase::Invoke { stage: Stage::Running, .. } => "Running",
+        Phase::Invoke { stage: Stage::Answered { .. }, .. } => "RuntimeResponseSentState",
+        Phase::Reset { .. } | Phase::Shutdown { .. } | Phase::Gone => "Exited",
+    }
+}

@@ -1,0 +1,141 @@
+//! Carries out what the lifecycle decided. An effect never fails upwards: failure is an event.
+
+use super::driver::{Driver, Runtime};
+use super::{Delivery, launch};
+use crate::clock::wall_ms;
+use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, Phase};
+use hearth_core::ids::RequestId;
+use hearth_core::report;
+use hearth_sandbox::SandboxError;
+
+impl Driver {
+    pub(super) fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Launch { generation, phase } => self.launch(generation, phase),
+            Action::LimitCpu => self.limit_cpu(true),
+            Action::LogStart(id) => self.log_start(id),
+            Action::Dispatch(id) => self.dispatch(id),
+            Action::Complete(id, outcome) => self.complete(id, outcome),
+            Action::Report(report) => self.report(&report),
+            Action::ReportInit(report) => self.report_init(&report),
+            Action::Freeze => {
+                self.drain();
+                let frozen = self.sandbox.freeze();
+                self.or_lost("freeze", frozen);
+            }
+            Action::Thaw => {
+                let thawed = self.sandbox.thaw();
+                self.or_lost("thaw", thawed);
+            }
+            Action::Arm(at) => self.deadline = Some(at),
+            Action::Disarm => self.deadline = None,
+            Action::Kill => self.kill(),
+            Action::Terminate => {
+                self.parked.clear();
+                self.api.stop();
+                launch::terminate(&self.me, &self.sandbox);
+            }
+        }
+    }
+
+    fn launch(&mut self, generation: u32, phase: InitPhase) {
+        self.api.set_generation(generation);
+        self.parked.clear();
+        self.result = None;
+        self.init_error = None;
+        self.exit_text.clear();
+        // Processes killed so far were of an earlier launch.
+        self.sample_memory();
+        self.memory.peak_bytes = 0;
+        if phase == InitPhase::Init {
+            let region = &self.me.function.key.scope.region;
+            let arn = format!("arn:aws:lambda:{region}::runtime:{}", self.tree.version_hash);
+            self.log.platform(report::init_start(&self.tree.version, &arn));
+        }
+        self.limit_cpu(false);
+        self.runtime = Runtime::Launching { early: Vec::new(), exits: Vec::new() };
+        launch::start(&self.me, &self.sandbox, &self.process, generation);
+    }
+
+    fn limit_cpu(&mut self, limited: bool) {
+        if self.cpu_limited != limited {
+            self.cpu_limited = limited;
+            let done = self.sandbox.limit_cpu(limited.then_some(self.me.function.memory_mb));
+            self.or_lost("limit the CPU", done);
+        }
+    }
+
+    fn log_start(&mut self, id: RequestId) {
+        // What was printed up to here belongs to Init.
+        self.drain();
+        self.log.begin();
+        self.log.platform(report::start(id, &self.me.function.version));
+        if let Some(job) = self.job(id) {
+            job.started = true;
+        }
+        // At the end of Init; later starts are in the caller's path.
+        if self.memory.peak_bytes == 0 {
+            self.sample_memory();
+        }
+    }
+
+    /// To the first connection that still waits; if there is none, the runtime's next request gets it.
+    fn dispatch(&mut self, id: RequestId) {
+        let left_us = self.deadline.map_or(0, |deadline| deadline.since(self.node.clock.now()));
+        let deadline_ms = wall_ms().saturating_add(i64::try_from(left_us / 1_000).unwrap_or(i64::MAX));
+        let Some(invocation) = self.job(id).map(|job| job.invocation.clone()) else { return };
+        let mut delivery = Delivery { invocation, deadline_ms };
+        while let Some(waiting) = self.parked.pop() {
+            match waiting.send(delivery) {
+                Ok(()) => return,
+                Err(back) => delivery = back,
+            }
+        }
+    }
+
+    fn kill(&mut self) {
+        self.parked.clear();
+        // The dying need CPU time to die.
+        self.limit_cpu(false);
+        self.runtime = Runtime::Absent;
+        let killed = self.sandbox.kill_processes();
+        self.or_lost("kill the processes", killed);
+    }
+
+    fn report(&mut self, report: &InvocationReport) {
+        self.drain();
+        if !matches!(self.machine.phase(), Phase::Reset { .. } | Phase::Shutdown { .. }) {
+            self.sample_memory();
+        }
+        let rule = self.node.config.billing;
+        let memory_mb = self.me.function.memory_mb;
+        let used_mb = self.memory.peak_bytes.div_ceil(1 << 20).clamp(1, u64::from(memory_mb));
+        self.log.platform(report::end(report.request_id));
+        self.log.platform(report::report(report, rule, memory_mb, used_mb, self.init_error_type()));
+        self.log.flush();
+        self.finish(report.request_id);
+    }
+
+    fn report_init(&mut self, report: &InitReport) {
+        self.drain();
+        let line = report::init_report(report, self.init_error_type());
+        self.log.platform(line);
+    }
+
+    fn init_error_type(&self) -> &str {
+        self.init_error.as_ref().map_or("Runtime.Unknown", |(error_type, _)| error_type)
+    }
+
+    /// What the processes have printed up to now becomes log events.
+    fn drain(&mut self) {
+        self.output.drain(&mut self.log);
+        self.log.end_lines();
+    }
+
+    fn or_lost(&mut self, what: &str, done: Result<(), SandboxError>) {
+        if let Err(error) = done {
+            tracing::error!(error = launch::chain(&error), environment = self.me.id, what, "the sandbox does not obey");
+            self.follow_up.push_back(Event::Lost);
+        }
+    }
+}

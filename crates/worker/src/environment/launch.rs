@@ -1,0 +1,106 @@
+//! Making the sandbox of an environment, and starting the runtime in it.
+
+use super::{Environment, Message};
+use crate::Node;
+use crate::logs::LogWriter;
+use crate::variables;
+use hearth_api::environments::InvokeError;
+use hearth_api::function::FunctionVersion;
+use hearth_api::runtime_tree::{self, RuntimeTree};
+use hearth_sandbox::{Assignment, ProcessSpec, Sandbox, SandboxEvent};
+use std::error::Error;
+use std::net::TcpListener;
+use std::sync::Arc;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+/// An environment's parts, before anything runs in it.
+pub(super) struct Made {
+    pub(super) sandbox: Arc<dyn Sandbox>,
+    pub(super) events: UnboundedReceiver<SandboxEvent>,
+    pub(super) listener: TcpListener,
+    pub(super) log: LogWriter,
+    pub(super) process: ProcessSpec,
+    pub(super) tree: RuntimeTree,
+}
+
+/// Prepares a sandbox and assigns it to the function. Blocks for some milliseconds.
+pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
+    let tree = runtime_tree::load(&node.config.runtimes, &function.runtime)
+        .map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
+    let stream = log_stream_name(&function.version, id);
+    let log =
+        node.config.logs.open(&function.key.scope, &function.log_group, &stream).map_err(|error| failed(&error))?;
+    let (sender, events) = mpsc::unbounded_channel();
+    let sandbox = node.config.sandboxes.prepare(&tree.root, sender).map_err(|error| failed(&error))?;
+    let assignment = Assignment {
+        code: node.config.packages.directory(&function.code),
+        layers: Vec::new(),
+        memory_mb: function.memory_mb,
+        ephemeral_storage_mb: function.ephemeral_storage_mb,
+    };
+    let ready = sandbox.assign(&assignment).and_then(|()| sandbox.take_listener());
+    let listener = match ready {
+        Ok(listener) => listener,
+        Err(error) => {
+            if let Err(leftover) = sandbox.terminate() {
+                tracing::warn!(error = %chain(&leftover), "a sandbox that could not be assigned left something behind");
+            }
+            return Err(failed(&error));
+        }
+    };
+    let process = ProcessSpec {
+        programs: tree.programs.clone(),
+        arguments: tree.arguments_for(&function.handler),
+        environment: variables::of_runtime(function, &tree, &stream),
+    };
+    Ok(Made { sandbox: Arc::from(sandbox), events, listener, log: LogWriter::new(log), process, tree })
+}
+
+/// Starts the runtime on a thread that may block; [`Message::Launched`] says how it went.
+pub(super) fn start(
+    environment: &Arc<Environment>,
+    sandbox: &Arc<dyn Sandbox>,
+    process: &ProcessSpec,
+    generation: u32,
+) {
+    let (environment, sandbox, process) = (Arc::clone(environment), Arc::clone(sandbox), process.clone());
+    tokio::task::spawn_blocking(move || {
+        let result = sandbox.start(&process);
+        environment.tell(Message::Launched { generation, result });
+    });
+}
+
+/// Ends the sandbox on a thread that may block; [`Message::Terminated`] follows.
+pub(super) fn terminate(environment: &Arc<Environment>, sandbox: &Arc<dyn Sandbox>) {
+    let (environment, sandbox) = (Arc::clone(environment), Arc::clone(sandbox));
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = sandbox.terminate() {
+            tracing::warn!(error = %chain(&error), environment = environment.id, "a sandbox left something behind");
+        }
+        environment.tell(Message::Terminated);
+    });
+}
+
+/// `YYYY/MM/DD/[version]<32 hex>`, by the date in UTC.
+fn log_stream_name(version: &str, id: &str) -> String {
+    let date = jiff::Timestamp::now().strftime("%Y/%m/%d");
+    format!("{date}/[{version}]{id}")
+}
+
+fn failed(error: &dyn Error) -> InvokeError {
+    let text = chain(error);
+    tracing::error!(error = text, "an execution environment could not be made");
+    InvokeError::Sandbox(text)
+}
+
+/// An error with its causes.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,190 @@
+//! One execution environment: a handle for everybody, and one task that alone touches it.
+
+mod answers;
+mod driver;
+mod effects;
+mod launch;
+mod output;
+
+use crate::Node;
+use crate::pool::FunctionPool;
+use bytes::Bytes;
+use hearth_api::environments::{EnvironmentStatus, Invocation, InvokeError, InvokeResponse};
+use hearth_api::function::FunctionVersion;
+use hearth_core::environment::{Answer, Moment};
+use hearth_core::ids::RequestId;
+use hearth_sandbox::{Sandbox, SandboxError, StartedProcess};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+/// A handle, cheap to share. The task behind it ends when the environment is gone.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    id: String,
+    function: Arc<FunctionVersion>,
+    /// Unbounded, and bounded all the same: each connection of the function waits for its answer before it may send
+    /// again, and an environment takes one invocation at a time.
+    mailbox: mpsc::UnboundedSender<Message>,
+    created: Moment,
+    snapshot: Mutex<Snapshot>,
+    sandbox: OnceLock<Arc<dyn Sandbox>>,
+}
+
+/// What `hearth ps` shows; the task keeps it up to date.
+#[derive(Clone, Copy, Debug)]
+struct Snapshot {
+    phase: &'static str,
+    /// When the last invocation ended; `None` while one runs.
+    idle_since: Option<Moment>,
+    invokes: u64,
+}
+
+/// What reaches the task.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// An invocation was placed here.
+    Invoke(Job),
+    /// The runtime asks for its next event.
+    Next { generation: u32, reply: oneshot::Sender<Delivery> },
+    /// The runtime answered.
+    Respond {
+        generation: u32,
+        request_id: RequestId,
+        answer: Answer,
+        result: RuntimeResult,
+        reply: oneshot::Sender<Verdict>,
+    },
+    /// The runtime says that Init failed.
+    InitError { generation: u32, error_type: String, payload: Bytes, reply: oneshot::Sender<Verdict> },
+    /// The runtime process runs, or could not be started.
+    Launched { generation: u32, result: Result<StartedProcess, SandboxError> },
+    /// End when free.
+    Retire,
+    /// End now.
+    Stop,
+    /// The sandbox has been ended.
+    Terminated,
+}
+
+/// An invocation and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Job {
+    invocation: Invocation,
+    reply: Option<oneshot::Sender<Reply>>,
+    /// Whether START has been written: REPORT follows then.
+    started: bool,
+    /// The answer, while it waits for the log's tail.
+    held: Option<InvokeResponse>,
+}
+
+/// What the worker hears back.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// It has run, or could not.
+    Done(Result<InvokeResponse, InvokeError>),
+    /// It has not been touched: another environment must take it.
+    Elsewhere(Invocation),
+}
+
+/// An event handed to the runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) invocation: Invocation,
+    /// When it must be over, epoch milliseconds.
+    pub(crate) deadline_ms: i64,
+}
+
+/// What the runtime posted.
+#[derive(Debug)]
+pub(crate) struct RuntimeResult {
+    pub(crate) payload: Bytes,
+    pub(crate) function_error: bool,
+}
+
+/// Whether a call of the Runtime API was allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Accepted,
+    InvalidRequestId,
+    /// The state the runtime is in and the one it wanted, in RIE's names.
+    InvalidTransition {
+        from: &'static str,
+        to: &'static str,
+    },
+}
+
+impl Environment {
+    /// A new environment of a function, in its pool and busy; the caller places the first invocation.
+    pub(crate) fn create(node: &Arc<Node>, pool: &Arc<FunctionPool>, function: Arc<FunctionVersion>) -> Arc<Self> {
+        let (mailbox, messages) = mpsc::unbounded_channel();
+        let created = node.clock.now();
+        let environment = Arc::new(Self {
+            id: Uuid::new_v4().simple().to_string(),
+            function,
+            mailbox,
+            created,
+            snapshot: Mutex::new(Snapshot { phase: "Cold", idle_since: None, invokes: 0 }),
+            sandbox: OnceLock::new(),
+        });
+        pool.add(Arc::clone(&environment));
+        tokio::spawn(driver::run(Arc::clone(node), Arc::clone(pool), Arc::clone(&environment), messages));
+        environment
+    }
+
+    pub(crate) fn incarnation(&self) -> Uuid {
+        self.function.incarnation
+    }
+
+    /// Runs one invocation here, or gives it back untouched.
+    pub(crate) async fn invoke(&self, invocation: Invocation) -> Reply {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { invocation, reply: Some(reply), started: false, held: None };
+        if let Err(mpsc::error::SendError(Message::Invoke(job))) = self.mailbox.send(Message::Invoke(job)) {
+            return Reply::Elsewhere(job.invocation);
+        }
+        // The task answers every job before it ends; without an answer, it has panicked.
+        let lost = || InvokeError::Sandbox("the environment's task has ended".to_owned());
+        answer.await.unwrap_or_else(|_| Reply::Done(Err(lost())))
+    }
+
+    /// End as soon as no invocation needs it.
+    pub(crate) fn retire(&self) {
+        self.tell(Message::Retire);
+    }
+
+    /// End now.
+    pub(crate) fn stop(&self) {
+        self.tell(Message::Stop);
+    }
+
+    /// A task that has ended needs to hear nothing more.
+    pub(crate) fn tell(&self, message: Message) {
+        self.mailbox.send(message).unwrap_or_default();
+    }
+
+    fn observe(&self, change: impl FnOnce(&mut Snapshot)) {
+        change(&mut self.snapshot.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// One line of `hearth ps`.
+    pub(crate) fn status(&self, now: Moment) -> EnvironmentStatus {
+        let snapshot = *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let sandbox = self.sandbox.get();
+        let key = &self.function.key;
+        EnvironmentStatus {
+            id: self.id.clone(),
+            account: key.scope.account.to_string(),
+            region: key.scope.region.to_string(),
+            function: key.name.clone(),
+            version: self.function.version.clone(),
+            phase: snapshot.phase.to_owned(),
+            age_ms: now.since(self.created) / 1_000,
+            idle_ms: snapshot.idle_since.map(|since| now.since(since) / 1_000),
+            memory_bytes: sandbox.and_then(|sandbox| sandbox.usage().ok()).map_or(0, |usage| usage.memory_bytes),
+            memory_limit_mb: self.function.memory_mb,
+            invokes: snapshot.invokes,
+            pid: sandbox.map_or(0, |sandbox| sandbox.pid()),
+        }
+    }
+}

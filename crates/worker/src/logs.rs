@@ -1,0 +1,203 @@
+//! The log of one environment: what its processes print and what the platform says about them, as events of one log
+//! stream. Bounded: an invocation that prints without end loses lines, never the disk.
+
+use crate::clock::wall_ms;
+use bytes::Bytes;
+use hearth_core::limits::{LOG_EVENT_BYTES, LOG_PER_INVOCATION_BYTES, LOG_TAIL_BYTES};
+use hearth_store::{LogEvent, LogStream};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Writes one log stream.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    stream: Arc<dyn LogStream>,
+    /// Not yet in the stream.
+    pending: Vec<LogEvent>,
+    /// A line without its end, per pipe.
+    partial: [Vec<u8>; 2],
+    /// The end of this invocation's log.
+    tail: VecDeque<u8>,
+    /// Bytes printed since the last [`LogWriter::begin`].
+    printed: usize,
+    dropped: usize,
+    failed: bool,
+}
+
+/// Which pipe a line came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    Stdout = 0,
+    Stderr = 1,
+}
+
+impl LogWriter {
+    pub(crate) fn new(stream: Arc<dyn LogStream>) -> Self {
+        let partial = [Vec::new(), Vec::new()];
+        Self { stream, pending: Vec::new(), partial, tail: VecDeque::new(), printed: 0, dropped: 0, failed: false }
+    }
+
+    /// A new invocation: its tail is empty, its allowance whole.
+    pub(crate) fn begin(&mut self) {
+        self.tail.clear();
+        (self.printed, self.dropped) = (0, 0);
+    }
+
+    /// A line of the platform's own.
+    pub(crate) fn platform(&mut self, line: String) {
+        self.push(line);
+    }
+
+    /// Bytes from a pipe. Every line is one event; `\r` does not end one.
+    pub(crate) fn printed(&mut self, source: Source, bytes: &[u8]) {
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let left = LOG_PER_INVOCATION_BYTES.saturating_sub(self.printed);
+            self.printed = self.printed.saturating_add(line.len());
+            if line.len() > left {
+                self.dropped += line.len();
+                continue;
+            }
+            let [stdout, stderr] = &mut self.partial;
+            let partial = match source {
+                Source::Stdout => stdout,
+                Source::Stderr => stderr,
+            };
+            partial.extend_from_slice(line);
+            // CloudWatch cuts an event at 256 KB; the rest becomes the next one.
+            while partial.len() >= LOG_EVENT_BYTES || partial.last() == Some(&b'\n') {
+                let rest = partial.split_off(partial.len().min(LOG_EVENT_BYTES));
+                let text = String::from_utf8_lossy(partial).into_owned();
+                *partial = rest;
+                push_event(&mut self.pending, &mut self.tail, text);
+                if partial.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// What is left of lines without an end becomes events: the invocation is over.
+    pub(crate) fn end_lines(&mut self) {
+        for partial in &mut self.partial {
+            if !partial.is_empty() {
+                let text = String::from_utf8_lossy(partial).into_owned();
+                partial.clear();
+                push_event(&mut self.pending, &mut self.tail, text);
+            }
+        }
+        if self.dropped > 0 {
+            let text = format!(
+                "[hearth] {} bytes of output were dropped: more than {LOG_PER_INVOCATION_BYTES} in one invocation\n",
+                self.dropped
+            );
+            self.dropped = 0;
+            self.push(text);
+        }
+    }
+
+    /// Makes everything visible to readers: one write.
+    pub(crate) fn flush(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        match self.stream.append(&self.pending) {
+            Ok(()) => self.failed = false,
+            // Say it once: a full disk would otherwise fill our own log as well.
+            Err(error) if !self.failed => {
+                self.failed = true;
+                tracing::error!(%error, "log events are lost");
+            }
+            Err(_) => {}
+        }
+        self.pending.clear();
+    }
+
+    /// The last 4 KB of this invocation's log.
+    pub(crate) fn tail(&self) -> Bytes {
+        self.tail.iter().copied().collect::<Vec<u8>>().into()
+    }
+
+    fn push(&mut self, text: String) {
+        push_event(&mut self.pending, &mut self.tail, text);
+    }
+}
+
+fn push_event(pending: &mut Vec<LogEvent>, tail: &mut VecDeque<u8>, message: String) {
+    let new = message.as_bytes();
+    let kept = new.get(new.len().saturating_sub(LOG_TAIL_BYTES)..).unwrap_or(new);
+    let overflow = (tail.len() + kept.len()).saturating_sub(LOG_TAIL_BYTES);
+    tail.drain(..overflow.min(tail.len()));
+    tail.extend(kept);
+    let now = wall_ms();
+    pending.push(LogEvent { timestamp_ms: now, ingestion_ms: now, message });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hearth_store::StoreError;
+    use std::sync::Mutex;
+
+    #[derive(Debug, Default)]
+    struct Memory(Mutex<Vec<String>>);
+
+    impl LogStream for Memory {
+        fn append(&self, events: &[LogEvent]) -> Result<(), StoreError> {
+            self.0.lock().unwrap().extend(events.iter().map(|event| event.message.clone()));
+            Ok(())
+        }
+    }
+
+    fn writer() -> (Arc<Memory>, LogWriter) {
+        let memory = Arc::new(Memory::default());
+        (Arc::clone(&memory), LogWriter::new(memory))
+    }
+
+    #[test]
+    fn a_line_is_an_event_however_it_arrives() {
+        let (memory, mut writer) = writer();
+        writer.printed(Source::Stdout, b"one\ntw");
+        writer.printed(Source::Stderr, b"other\n");
+        writer.printed(Source::Stdout, b"o\rstill two\nrest");
+        writer.end_lines();
+        writer.flush();
+        assert_eq!(*memory.0.lock().unwrap(), ["one\n", "other\n", "two\rstill two\n", "rest"]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_and_the_flood_is_bounded() {
+        let (memory, mut writer) = writer();
+        let block = vec![b'x'; 100_000];
+        for _ in 0..1_000 {
+            writer.printed(Source::Stdout, &block);
+            writer.flush();
+        }
+        writer.end_lines();
+        writer.flush();
+        let lines = memory.0.lock().unwrap();
+        let total: usize = lines.iter().map(String::len).sum();
+        assert!(lines.iter().all(|line| line.len() <= LOG_EVENT_BYTES));
+        assert!(total <= LOG_PER_INVOCATION_BYTES + 200, "{total}");
+        assert!(lines.last().unwrap().contains("bytes of output were dropped"));
+    }
+
+    #[test]
+    fn the_tail_is_the_last_four_kilobytes_of_one_invocation() {
+        let (_, mut writer) = writer();
+        writer.platform("of the one before\n".to_owned());
+        writer.begin();
+        writer.printed(Source::Stdout, "a".repeat(10_000).as_bytes());
+        writer.printed(Source::Stdout, b"\nend\n");
+        let tail = writer.tail();
+        assert_eq!(tail.len(), LOG_TAIL_BYTES);
+        assert!(tail.ends_with(b"a\nend\n"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_kept_as_replacement_characters() {
+        let (memory, mut writer) = writer();
+        writer.printed(Source::Stdout, b"\xff\xfe\n");
+        writer.flush();
+        assert_eq!(*memory.0.lock().unwrap(), ["\u{fffd}\u{fffd}\n"]);
+    }
+}

@@ -1,0 +1,88 @@
+//! The Runtime API 2018-06-01 of one environment, on the listener that its PID 1 made: whoever connects is inside that
+//! sandbox, so the environment is known from the listener and never from what the client says.
+//!
+//! The function is hostile: heads, bodies and the number of connections are bounded. Nothing here decides about the
+//! lifecycle; every call becomes a message to the environment's task.
+
+mod handlers;
+mod replies;
+
+use crate::environment::Environment;
+use hearth_core::limits::{RUNTIME_API_CONNECTIONS, RUNTIME_API_HEAD_BYTES};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// The server; dropping it ends every connection.
+#[derive(Debug)]
+pub(crate) struct RuntimeApi {
+    /// Which launch new connections belong to.
+    generation: Arc<AtomicU32>,
+    task: AbortHandle,
+}
+
+impl RuntimeApi {
+    pub(crate) fn serve(listener: TcpListener, environment: Arc<Environment>) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let generation = Arc::new(AtomicU32::new(0));
+        let task = tokio::spawn(accept(listener, environment, Arc::clone(&generation))).abort_handle();
+        Ok(Self { generation, task })
+    }
+
+    pub(crate) fn set_generation(&self, generation: u32) {
+        self.generation.store(generation, Ordering::Release);
+    }
+
+    /// Closes the listener and every connection.
+    pub(crate) fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn accept(listener: tokio::net::TcpListener, environment: Arc<Environment>, generation: Arc<AtomicU32>) {
+    let places = Arc::new(Semaphore::new(RUNTIME_API_CONNECTIONS));
+    // Aborted with us.
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        // Never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of descriptors, or a connection that ended at once: not our end, and no busy loop.
+                tracing::warn!(%error, "a connection to the Runtime API was not accepted");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        stream.set_nodelay(true).unwrap_or_default();
+        let environment = Arc::clone(&environment);
+        let generation = generation.load(Ordering::Acquire);
+        connections.spawn(async move {
+            let service = service_fn(|request| handlers::answer(&environment, generation, request));
+            let served = http1::Builder::new()
+                .max_buf_size(RUNTIME_API_HEAD_BYTES)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            if let Err(error) = served {
+                tracing::trace!(%error, "a connection to the Runtime API ended");
+            }
+            drop(place);
+        });
+    }
+}

@@ -1,0 +1,61 @@
+//! The environment variables a runtime gets.
+//!
+//! Source: AWS Lambda developer guide, "Defined runtime environment variables"; recorded from AWS for
+//! `provided.al2023`. Later wins: the customer's, the platform's defaults, credentials, the runtime's, the platform's.
+
+use hearth_api::function::FunctionVersion;
+use hearth_api::runtime_tree::RuntimeTree;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Where the Runtime API answers inside the sandbox.
+pub(crate) const RUNTIME_API: &str = "169.254.100.1:9001";
+const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
+const LD_LIBRARY_PATH: &str =
+    "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
+
+/// Everything the runtime process finds in its environment.
+pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree, log_stream: &str) -> BTreeMap<String, String> {
+    let region = function.key.scope.region.as_str();
+    // The customer may replace these.
+    let defaults = [
+        ("LANG", "en_US.UTF-8"),
+        ("TZ", ":UTC"),
+        ("PATH", PATH),
+        ("LD_LIBRARY_PATH", LD_LIBRARY_PATH),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
+        ("AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1:2000"),
+    ];
+    let mut variables: BTreeMap<String, String> = owned(defaults).collect();
+    variables.extend(tree.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let customer = function.environment.iter().flatten();
+    variables
+        .extend(customer.filter(|(name, _)| !name.starts_with('_')).map(|(name, value)| (name.clone(), value.clone())));
+    // Dummies: an SDK inside talks for the function's own account, never for the operator.
+    let account = function.key.scope.account.as_str();
+    let (secret, session) = (Uuid::new_v4().simple().to_string(), Uuid::new_v4().simple().to_string());
+    variables.extend(owned([
+        ("AWS_ACCESS_KEY_ID", account),
+        ("AWS_SECRET_ACCESS_KEY", secret.as_str()),
+        ("AWS_SESSION_TOKEN", session.as_str()),
+        ("AWS_REGION", region),
+        ("AWS_DEFAULT_REGION", region),
+        ("AWS_LAMBDA_FUNCTION_NAME", function.key.name.as_str()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", function.version.as_str()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string().as_str()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", function.log_group.as_str()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
+        ("AWS_LAMBDA_RUNTIME_API", RUNTIME_API),
+        ("_AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1"),
+        ("_AWS_XRAY_DAEMON_PORT", "2000"),
+        ("_HANDLER", function.handler.as_str()),
+        ("LAMBDA_TASK_ROOT", "/var/task"),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
+    ]));
+    variables
+}
+
+fn owned<const N: usize>(pairs: [(&str, &str); N]) -> impl Iterator<Item = (String, String)> {
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter()
+}

@@ -1,0 +1,397 @@
+//! A worker over fakes: a sandbox without isolation whose "runtime" is a thread of the test that speaks real HTTP, and
+//! a log in memory. Only what the kernel enforces is missing; the order of things is real.
+
+use bytes::Bytes;
+use hearth_api::environments::{BoxFuture, Environments, Invocation, InvokeError, InvokeResponse};
+use hearth_api::function::{Code, FunctionKey, FunctionVersion, Scope, State, UpdateStatus};
+use hearth_core::billing::Rule;
+use hearth_core::ids::{AccountId, Region, RequestId};
+use hearth_sandbox::{
+    Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
+    StartedProcess, Support, Usage,
+};
+use hearth_store::{
+    LogEvent, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, Logs, PackageError, Packages, StoreError,
+};
+use hearth_worker::{Worker, WorkerConfig};
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+use uuid::Uuid;
+
+/// What a test's runtime does from its launch to its end.
+pub(crate) type Program = Arc<dyn Fn(&mut Runtime) -> ExitStatus + Send + Sync>;
+
+/// The runtime's side: a connection to the Runtime API and its standard output.
+pub(crate) struct Runtime {
+    connection: BufReader<TcpStream>,
+    stdout: std::fs::File,
+    /// Launches of this environment so far, this one included.
+    pub(crate) launch: usize,
+    /// Which environment.
+    pub(crate) environment: usize,
+    killed: Arc<AtomicBool>,
+}
+
+impl Runtime {
+    pub(crate) fn print(&mut self, text: &str) {
+        self.stdout.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Asks for the next event; `None` when the environment has ended the connection.
+    pub(crate) fn next(&mut self) -> Option<(String, String)> {
+        let (status, headers, body) = self.call("GET", "runtime/invocation/next", "")?;
+        assert_eq!(status, 200, "{body}");
+        let id = headers.iter().find(|(name, _)| name == "lambda-runtime-aws-request-id").unwrap().1.clone();
+        Some((id, body))
+    }
+
+    pub(crate) fn respond(&mut self, id: &str, body: &str) -> u16 {
+        self.call("POST", &format!("runtime/invocation/{id}/response"), body).map_or(0, |(status, ..)| status)
+    }
+
+    pub(crate) fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Option<(u16, Vec<(String, String)>, String)> {
+        let head = format!("{method} /2018-06-01/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        let stream = self.connection.get_mut();
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()?;
+        let mut line = String::new();
+        if self.connection.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let status = line.split(' ').nth(1)?.parse().ok()?;
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.connection.read_line(&mut line).ok()?;
+            let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let length =
+            headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
+        let mut body = vec![0; length];
+        self.connection.read_exact(&mut body).ok()?;
+        Some((status, headers, String::from_utf8(body).unwrap()))
+    }
+
+    /// Works without end, until it is killed.
+    pub(crate) fn hang(&self) -> ExitStatus {
+        while !self.killed.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        ExitStatus::Signal(9)
+    }
+}
+
+/// A runtime that answers each event with what `handler` makes of it.
+pub(crate) fn serving(handler: impl Fn(&mut Runtime, &str, &str) -> String + Send + Sync + 'static) -> Program {
+    Arc::new(move |runtime| {
+        while let Some((id, event)) = runtime.next() {
+            let answer = handler(runtime, &id, &event);
+            runtime.respond(&id, &answer);
+        }
+        ExitStatus::Code(0)
+    })
+}
+
+pub(crate) struct FakeSandboxes {
+    program: Program,
+    made: AtomicUsize,
+    pub(crate) ended: Arc<AtomicUsize>,
+    pub(crate) frozen: Arc<AtomicUsize>,
+}
+
+impl std::fmt::Debug for FakeSandboxes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeSandboxes")
+    }
+}
+
+#[derive(Debug)]
+struct FakeSandbox {
+    program: Holder,
+    number: usize,
+    listener: Mutex<Option<TcpListener>>,
+    address: SocketAddr,
+    events: UnboundedSender<SandboxEvent>,
+    launches: AtomicI32,
+    killed: Mutex<Arc<AtomicBool>>,
+    ended: Arc<AtomicUsize>,
+    frozen: Arc<AtomicUsize>,
+}
+
+struct Holder(Program);
+
+impl std::fmt::Debug for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Program")
+    }
+}
+
+impl Sandboxes for FakeSandboxes {
+    fn prepare(&self, _root: &Path, events: UnboundedSender<SandboxEvent>) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Ok(Box::new(FakeSandbox {
+            program: Holder(Arc::clone(&self.program)),
+            number: self.made.fetch_add(1, Ordering::SeqCst),
+            address: listener.local_addr().unwrap(),
+            listener: Mutex::new(Some(listener)),
+            events,
+            launches: AtomicI32::new(0),
+            killed: Mutex::default(),
+            ended: Arc::clone(&self.ended),
+            frozen: Arc::clone(&self.frozen),
+        }))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            isolation: "none",
+            memory: Support::Full,
+            cpu: Support::Full,
+            processes: Support::Full,
+            freeze: Support::Full,
+            tmp_quota: Support::Full,
+            network: "isolated",
+            cgroups: "none".to_owned(),
+            seccomp: Support::Full,
+        }
+    }
+}
+
+impl Sandbox for FakeSandbox {
+    fn take_listener(&self) -> Result<TcpListener, SandboxError> {
+        self.listener.lock().unwrap().take().ok_or(SandboxError::Misused("taken twice"))
+    }
+
+    fn assign(&self, _assignment: &Assignment) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
+    fn start(&self, _process: &ProcessSpec) -> Result<StartedProcess, SandboxError> {
+        let number = self.launches.fetch_add(1, Ordering::SeqCst) + 1;
+        let killed = Arc::new(AtomicBool::new(false));
+        *self.killed.lock().unwrap() = Arc::clone(&killed);
+        let (out_end, out) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        let (err_end, _err) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        let (program, events, address) = (Arc::clone(&self.program.0), self.events.clone(), self.address);
+        let environment = self.number;
+        std::thread::spawn(move || {
+            let connection = BufReader::new(TcpStream::connect(address).unwrap());
+            let launch = usize::try_from(number).unwrap();
+            let mut runtime = Runtime { connection, stdout: out.into(), launch, environment, killed };
+            let status = program(&mut runtime);
+            drop(runtime);
+            events.send(SandboxEvent::Exited { process: ProcessId(number), status }).unwrap_or_default();
+        });
+        Ok(StartedProcess { process: ProcessId(number), stdout: out_end, stderr: err_end })
+    }
+
+    fn kill_processes(&self) -> Result<(), SandboxError> {
+        self.killed.lock().unwrap().store(true, Ordering::SeqCst);
+        self.events.send(SandboxEvent::Empty).unwrap_or_default();
+        Ok(())
+    }
+
+    fn signal(&self, _process: ProcessId, _signal: i32) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
+    fn limit_cpu(&self, _memory_mb: Option<u32>) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
+    fn freeze(&self) -> Result<(), SandboxError> {
+        self.frozen.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn thaw(&self) -> Result<(), SandboxError> {
+        self.frozen.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn usage(&self) -> Result<Usage, SandboxError> {
+        Ok(Usage { memory_bytes: 30 << 20, cpu_ns: 0, oom_kills: 0 })
+    }
+
+    fn pid(&self) -> u32 {
+        1
+    }
+
+    fn terminate(&self) -> Result<(), SandboxError> {
+        self.killed.lock().unwrap().store(true, Ordering::SeqCst);
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FakeStore(Mutex<Vec<(String, String)>>);
+
+#[derive(Debug)]
+struct FakeStream(Arc<FakeStore>, String);
+
+impl LogStream for FakeStream {
+    fn append(&self, events: &[LogEvent]) -> Result<(), StoreError> {
+        self.0.0.lock().unwrap().extend(events.iter().map(|event| (self.1.clone(), event.message.clone())));
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FakeLogs(pub(crate) Arc<FakeStore>);
+
+impl FakeLogs {
+    /// Every line, with the variable parts replaced.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let id = |word: &str| Uuid::try_parse(word).is_ok();
+        let mask = |line: &str| {
+            let words = line.trim_end().split('\t').next().unwrap().split(' ');
+            words.map(|word| if id(word) { "ID" } else { word }).collect::<Vec<_>>().join(" ")
+        };
+        let all = self.0.0.lock().unwrap();
+        all.iter().map(|(_, line)| mask(line)).collect()
+    }
+
+    pub(crate) fn last(&self, start: &str) -> String {
+        self.0.0.lock().unwrap().iter().rev().find(|(_, line)| line.starts_with(start)).unwrap().1.clone()
+    }
+
+    pub(crate) fn streams(&self) -> HashSet<String> {
+        self.0.0.lock().unwrap().iter().map(|(stream, _)| stream.clone()).collect()
+    }
+}
+
+impl Logs for FakeLogs {
+    fn open(&self, _scope: &Scope, _group: &str, stream: &str) -> Result<Arc<dyn LogStream>, StoreError> {
+        Ok(Arc::new(FakeStream(Arc::clone(&self.0), stream.to_owned())))
+    }
+
+    fn groups(&self, _scope: &Scope) -> Result<Vec<LogGroupInfo>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn streams(&self, _scope: &Scope, _group: &str) -> Result<Option<Vec<LogStreamInfo>>, StoreError> {
+        Ok(None)
+    }
+
+    fn read(&self, _: &Scope, _: &str, _: &str, _: &LogQuery) -> Result<Option<LogPage>, StoreError> {
+        Ok(None)
+    }
+
+    fn delete_group(&self, _scope: &Scope, _group: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+#[derive(Debug)]
+struct NoPackages;
+
+impl Packages for NoPackages {
+    fn put(&self, _zip: Bytes) -> BoxFuture<'_, Result<Code, PackageError>> {
+        Box::pin(async { Err(PackageError::TooLarge) })
+    }
+
+    fn directory(&self, _code: &Code) -> PathBuf {
+        PathBuf::from("/nonexistent")
+    }
+
+    fn zip(&self, _code: &Code) -> BoxFuture<'_, Result<Bytes, StoreError>> {
+        Box::pin(async { Err(StoreError::NotFound(String::new())) })
+    }
+
+    fn sweep(&self, _used: &HashSet<String>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// A worker whose functions all run `program`.
+pub(crate) struct Stage {
+    pub(crate) worker: Worker,
+    pub(crate) sandboxes: Arc<FakeSandboxes>,
+    pub(crate) logs: Arc<FakeLogs>,
+    pub(crate) function: Arc<FunctionVersion>,
+    _runtimes: tempfile::TempDir,
+}
+
+impl Stage {
+    pub(crate) fn new(program: Program) -> Self {
+        Self::with(program, Rule::Current, Duration::from_secs(600))
+    }
+
+    pub(crate) fn with(program: Program, billing: Rule, idle_timeout: Duration) -> Self {
+        let runtimes = tempfile::tempdir().unwrap();
+        let home = runtimes.path().join("fake");
+        std::fs::create_dir_all(home.join("tree")).unwrap();
+        let manifest = r#"{"format":1,"name":"fake","version":"fake:1","version_hash":"ab","programs":["/bootstrap"],
+            "arguments":[],"environment":{},"architecture":"x86_64","kernel_minimum":"3.2","sources":{}}"#;
+        std::fs::write(home.join("manifest.json"), manifest).unwrap();
+        let (ended, frozen) = (Arc::default(), Arc::default());
+        let sandboxes = Arc::new(FakeSandboxes { program, made: AtomicUsize::new(0), ended, frozen });
+        let logs = Arc::new(FakeLogs::default());
+        let worker = Worker::new(WorkerConfig {
+            sandboxes: Arc::clone(&sandboxes) as Arc<dyn Sandboxes>,
+            packages: Arc::new(NoPackages),
+            logs: Arc::clone(&logs) as Arc<dyn Logs>,
+            runtimes: runtimes.path().to_owned(),
+            idle_timeout,
+            billing,
+        });
+        Self { worker, sandboxes, logs, function: Arc::new(function()), _runtimes: runtimes }
+    }
+
+    pub(crate) async fn invoke(&self, payload: &str) -> Result<InvokeResponse, InvokeError> {
+        self.worker.invoke(Arc::clone(&self.function), invocation(payload, false)).await
+    }
+
+    /// With the log's end, so that REPORT has been written when it returns.
+    pub(crate) async fn invoke_to_the_end(&self, payload: &str) -> InvokeResponse {
+        self.worker.invoke(Arc::clone(&self.function), invocation(payload, true)).await.unwrap()
+    }
+}
+
+pub(crate) fn invocation(payload: &str, log_tail: bool) -> Invocation {
+    Invocation {
+        request_id: RequestId(Uuid::new_v4().as_u128()),
+        payload: Bytes::copy_from_slice(payload.as_bytes()),
+        invoked_function_arn: "arn:aws:lambda:us-east-1:000000000000:function:f".to_owned(),
+        client_context: None,
+        trace_id: None,
+        log_tail,
+    }
+}
+
+pub(crate) fn function() -> FunctionVersion {
+    let scope =
+        Scope { account: AccountId::parse("000000000000").unwrap(), region: Region::parse("us-east-1").unwrap() };
+    FunctionVersion {
+        key: FunctionKey { scope, name: "f".to_owned() },
+        version: "$LATEST".to_owned(),
+        incarnation: Uuid::new_v4(),
+        runtime: "fake".to_owned(),
+        handler: "h".to_owned(),
+        role: String::new(),
+        description: String::new(),
+        memory_mb: 128,
+        timeout_s: 1,
+        ephemeral_storage_mb: 512,
+        environment: None,
+        code: Code { sha256: String::new(), size: 0 },
+        passive: std::collections::BTreeMap::new(),
+        log_group: "/aws/lambda/f".to_owned(),
+        last_modified: String::new(),
+        revision_id: Uuid::new_v4(),
+        state: State::Active,
+        last_update: UpdateStatus::Successful,
+    }
+}
