@@ -1,1 +1,103 @@
-//! placeholder
+//! The front door: Lambda's REST API and CloudWatch Logs on one port.
+//!
+//! It decides who is calling, what they may send and how large it may be, keeps functions and their states, routes
+//! invocations to [`Environments`] and reads logs back. It never runs a function itself and knows nothing of sandboxes.
+//!
+//! What it refuses to do: answer a web page (see `guard`), read a body without a bound, or pretend: an operation or a
+//! setting that Hearth does not honour yet gets an error that says so. Signatures are *not* verified: there are no keys
+//! to verify them with. The credential scope only says which account and region is meant, so the port must not be
+//! reachable by anybody who may not deploy functions.
+
+mod answer;
+mod body;
+mod events;
+mod functions;
+mod guard;
+mod identity;
+mod invoke;
+mod lambda;
+mod logs;
+mod members;
+mod private;
+mod server;
+#[cfg(test)]
+mod testing;
+
+use hearth_api::environments::Environments;
+use hearth_api::function::Scope;
+use hearth_store::{EventQueue, Functions, Logs, Packages};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, Semaphore};
+
+/// Uploads of code that may be in memory at once (ours): each holds up to 70 MB of request and 50 MB of zip.
+const UPLOADS: usize = 8;
+
+/// What the front door is told by whoever starts it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Account and region of requests that name none.
+    pub scope: Scope,
+    /// Names by which clients may address the service, besides `localhost` and its own addresses; without port.
+    pub hosts: Vec<String>,
+    /// How long requests that are being answered may take once [`FrontDoor::serve`] has been told to stop.
+    pub drain: Duration,
+}
+
+/// Where things are kept.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// Function metadata.
+    pub functions: Arc<dyn Functions>,
+    /// Deployment packages.
+    pub packages: Arc<dyn Packages>,
+    /// Events of asynchronous invokes.
+    pub events: Arc<dyn EventQueue>,
+    /// Logs.
+    pub logs: Arc<dyn Logs>,
+}
+
+/// The service behind the port.
+#[derive(Debug)]
+pub struct FrontDoor {
+    config: Config,
+    stores: Stores,
+    environments: Arc<dyn Environments>,
+    /// Told whenever a function has left Pending or InProgress.
+    settled: Notify,
+    uploads: Semaphore,
+    /// Operations that read or write logs at once.
+    readers: Semaphore,
+    runner: events::Runner,
+    links: private::CodeLinks,
+}
+
+impl FrontDoor {
+    /// Puts the parts together; nothing runs yet.
+    #[must_use]
+    pub fn new(config: Config, stores: Stores, environments: Arc<dyn Environments>) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            stores,
+            environments,
+            settled: Notify::new(),
+            uploads: Semaphore::new(UPLOADS),
+            readers: Semaphore::new(logs::READERS),
+            runner: events::Runner::new(),
+            links: private::CodeLinks::new(),
+        })
+    }
+
+    /// Takes up what a stop or a `kill -9` left unfinished: functions that were being created or updated, and events
+    /// that were accepted but not handled. Call it once, before [`FrontDoor::serve`].
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read; nothing has been taken up then.
+    pub async fn recover(self: &Arc<Self>) -> Result<(), hearth_store::StoreError> {
+        for record in self.stores.functions.unfinished().await? {
+            functions::settle::spawn(self, record.latest.key.clone());
+        }
+        events::recover(self).await
+    }
+}

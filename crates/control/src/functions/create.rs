@@ -1,0 +1,95 @@
+//! `CreateFunction`: the package is unpacked in the request, so that its errors are the caller's; what comes after goes
+//! on by itself while the function is Pending.
+
+use super::shape::{View, configuration};
+use super::target::{LATEST, Target};
+use super::{code, internal, last_modified, settings, settle, unsupported};
+use crate::FrontDoor;
+use crate::answer::Answer;
+use crate::lambda::Call;
+use crate::members::{Members, object, text};
+use hearth_api::error::ApiError;
+use hearth_api::function::{Code, FunctionKey, FunctionVersion, State, UpdateStatus};
+use hearth_core::limits::{EPHEMERAL_STORAGE_MB, MEMORY_MB, TIMEOUT_S};
+use hearth_store::{FunctionRecord, StoreError};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Longest name without what stands around it in an ARN (documented).
+const NAME_CHARACTERS: usize = 64;
+/// Most tags (documented).
+const TAGS: usize = 50;
+
+/// Creates a function; answers 201 while it is Pending.
+pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members) -> Result<Answer, ApiError> {
+    let Target { key, .. } = Target::of(&call.scope, &members)?;
+    name_fits(&key.name)?;
+    unsupported::check(&members)?;
+    let source = match members.remove("Code") {
+        Some(Value::Object(source)) => source,
+        Some(_) | None => Members::new(),
+    };
+    if text(&members, "Runtime").is_none() || text(&members, "Handler").is_none() {
+        let message = "Runtime and Handler are mandatory parameters for functions created with deployment packages.";
+        return Err(ApiError::invalid_parameter(message));
+    }
+    let mut latest = blank(key.clone());
+    settings::apply(&members, &mut latest)?;
+    let tags = tags(&members)?;
+    door.environments.runtime_available(&latest.runtime).map_err(ApiError::invalid_parameter)?;
+    if door.record(&key).await?.is_some() {
+        return Err(ApiError::function_exists(&key.name));
+    }
+    latest.code = code::store(door, source).await?;
+    let record = FunctionRecord { latest: Arc::new(latest), previous: None, tags, revision: 0 };
+    let record = door.stores.functions.create(record).await.map_err(|error| match error {
+        StoreError::Exists(_) => ApiError::function_exists(&key.name),
+        other => internal(other),
+    })?;
+    settle::spawn(door, key);
+    Ok(Answer::created(configuration(&record.latest, None, View::Full)))
+}
+
+fn name_fits(name: &str) -> Result<(), ApiError> {
+    if name.chars().count() <= NAME_CHARACTERS {
+        return Ok(());
+    }
+    Err(ApiError::invalid_parameter(format!(
+        "1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: \
+         Member must have length less than or equal to {NAME_CHARACTERS}"
+    )))
+}
+
+fn tags(members: &Members) -> Result<BTreeMap<String, String>, ApiError> {
+    let Some(tags) = object(members, "Tags") else { return Ok(BTreeMap::new()) };
+    if tags.len() > TAGS {
+        return Err(ApiError::invalid_parameter("Number of tags exceeds resource tag limit."));
+    }
+    Ok(tags.keys().filter_map(|name| Some((name.clone(), text(tags, name)?.to_owned()))).collect())
+}
+
+/// A function with AWS's defaults and nothing of its own.
+fn blank(key: FunctionKey) -> FunctionVersion {
+    FunctionVersion {
+        log_group: format!("/aws/lambda/{}", key.name),
+        key,
+        version: LATEST.to_owned(),
+        incarnation: Uuid::new_v4(),
+        runtime: String::new(),
+        handler: String::new(),
+        role: String::new(),
+        description: String::new(),
+        memory_mb: MEMORY_MB.2,
+        timeout_s: TIMEOUT_S.2,
+        ephemeral_storage_mb: EPHEMERAL_STORAGE_MB.2,
+        environment: None,
+        code: Code { sha256: String::new(), size: 0 },
+        passive: BTreeMap::new(),
+        last_modified: last_modified(),
+        revision_id: Uuid::new_v4(),
+        state: State::Pending,
+        last_update: UpdateStatus::Successful,
+    }
+}

@@ -1,0 +1,153 @@
+//! The settings of a function that can be changed: read from a request into a [`FunctionVersion`], with the rules that
+//! the model does not know.
+
+use crate::members::{Members, number, object, owned, text};
+use hearth_api::error::ApiError;
+use hearth_api::function::FunctionVersion;
+use hearth_core::limits::{ENVIRONMENT_VARIABLES_BYTES, MEMORY_MB, TIMEOUT_S};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Names that a function may not set (documented).
+const RESERVED: &[&str] = &[
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// Settings that are kept and shown but that nothing acts on: X-Ray's mode, and the architecture, which has been checked.
+const PASSIVE: &[&str] = &["TracingConfig", "Architectures"];
+
+/// Takes over what the request gives; the rest stays.
+///
+/// # Errors
+///
+/// AWS's, for values that the model allows and Lambda does not. `version` may be half changed then.
+pub(super) fn apply(members: &Members, version: &mut FunctionVersion) -> Result<(), ApiError> {
+    in_range(members, "MemorySize", "memorySize", MEMORY_MB.1)?;
+    in_range(members, "Timeout", "timeout", TIMEOUT_S.1)?;
+    replace(&mut version.runtime, owned(members, "Runtime"));
+    replace(&mut version.handler, owned(members, "Handler"));
+    replace(&mut version.role, owned(members, "Role"));
+    replace(&mut version.description, owned(members, "Description"));
+    replace(&mut version.memory_mb, number(members, "MemorySize"));
+    replace(&mut version.timeout_s, number(members, "Timeout"));
+    let storage = object(members, "EphemeralStorage").and_then(|storage| number(storage, "Size"));
+    replace(&mut version.ephemeral_storage_mb, storage);
+    let log_group = object(members, "LoggingConfig").and_then(|logging| owned(logging, "LogGroup"));
+    replace(&mut version.log_group, log_group.filter(|group| !group.is_empty()));
+    if let Some(environment) = object(members, "Environment") {
+        version.environment = Some(variables(environment)?);
+    }
+    for name in PASSIVE {
+        if let Some(value) = members.get(*name).filter(|value| !value.is_null()) {
+            version.passive.insert((*name).to_owned(), value.clone());
+        }
+    }
+    Ok(())
+}
+
+fn replace<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+/// The model allows more memory and time than a function may have: other kinds of compute share its shapes.
+fn in_range(members: &Members, name: &str, shown: &str, largest: u32) -> Result<(), ApiError> {
+    match members.get(name).and_then(Value::as_i64) {
+        Some(value) if value > i64::from(largest) => Err(ApiError::validation(&[format!(
+            "Value '{value}' at '{shown}' failed to satisfy constraint: \
+             Member must have value less than or equal to {largest}"
+        )])),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn variables(environment: &Members) -> Result<BTreeMap<String, String>, ApiError> {
+    let Some(variables) = object(environment, "Variables") else { return Ok(BTreeMap::new()) };
+    let reserved: Vec<&str> = variables.keys().map(String::as_str).filter(|name| RESERVED.contains(name)).collect();
+    if !reserved.is_empty() {
+        return Err(ApiError::invalid_parameter(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided contains reserved keys that are currently not supported for modification. \
+             Reserved keys used in this request: {}",
+            reserved.join(", ")
+        )));
+    }
+    let measured = serde_json::to_string(variables).unwrap_or_default();
+    if measured.len() > ENVIRONMENT_VARIABLES_BYTES {
+        return Err(ApiError::invalid_parameter(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided exceeded the 4KB limit. String measured: {measured}"
+        )));
+    }
+    Ok(variables.keys().filter_map(|name| Some((name.clone(), text(variables, name)?.to_owned()))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::version;
+    use serde_json::json;
+
+    fn applied(members: Value) -> Result<FunctionVersion, ApiError> {
+        let mut version = version("f");
+        apply(members.as_object().expect("object"), &mut version).map(|()| version)
+    }
+
+    fn message(members: Value) -> String {
+        applied(members).expect_err("refused").message
+    }
+
+    #[test]
+    fn what_is_not_given_stays() {
+        assert_eq!(applied(json!({})).expect("applied"), version("f"));
+        let changed = applied(json!({ "Timeout": 9, "EphemeralStorage": { "Size": 1024 } })).expect("applied");
+        let expected = FunctionVersion { timeout_s: 9, ephemeral_storage_mb: 1024, ..version("f") };
+        assert_eq!(changed, expected);
+    }
+
+    #[test]
+    fn reserved_names_are_listed() {
+        let variables = json!({ "Environment": { "Variables": { "AWS_REGION": "x", "OK": "y", "_HANDLER": "z" } } });
+        assert!(message(variables).ends_with("Reserved keys used in this request: AWS_REGION, _HANDLER"));
+    }
+
+    #[test]
+    fn four_kilobytes_are_measured_as_the_json_text_in_the_order_of_the_request() {
+        let sized = |length: usize| json!({ "Environment": { "Variables": { "LARGE_VAR": "x".repeat(length) } } });
+        assert!(applied(sized(4080)).is_ok());
+        let expected = format!("exceeded the 4KB limit. String measured: {{\"LARGE_VAR\":\"{}\"}}", "x".repeat(4081));
+        assert!(message(sized(4081)).ends_with(&expected));
+        let two = json!({ "Environment": { "Variables": { "SMALL_VAR": "ok", "LARGE_VAR": "x".repeat(4064) } } });
+        assert!(message(two).contains(r#"measured: {"SMALL_VAR":"ok","LARGE_VAR":""#));
+    }
+
+    #[test]
+    fn an_empty_environment_is_not_none() {
+        let changed = applied(json!({ "Environment": { "Variables": {} } })).expect("applied");
+        assert_eq!(changed.environment, Some(BTreeMap::new()));
+    }
+
+    #[test]
+    fn memory_and_time_stop_where_functions_do() {
+        assert!(message(json!({ "MemorySize": 10_241 })).contains("Value '10241' at 'memorySize'"));
+        assert!(message(json!({ "Timeout": 901 })).contains("less than or equal to 900"));
+    }
+}

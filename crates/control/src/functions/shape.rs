@@ -1,0 +1,108 @@
+//! `FunctionConfiguration`: what every read and every change of a function answers.
+
+use super::target::LATEST;
+use crate::members::Members;
+use hearth_api::function::{FunctionVersion, State, UpdateStatus};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// How much of a configuration is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// Everything.
+    Full,
+    /// As an entry of a list: no state, no runtime version.
+    Entry,
+}
+
+/// The text and code that AWS gives for every creation and every update (recorded: also for updates).
+const CREATING: (&str, &str) = ("The function is being created.", "Creating");
+
+/// The configuration of a version; `qualifier` is the one to show in the ARN.
+pub(super) fn configuration(version: &FunctionVersion, qualifier: Option<&str>, view: View) -> Value {
+    let mut out = Map::new();
+    let arn = match qualifier {
+        Some(qualifier) => format!("{}:{qualifier}", version.key.arn()),
+        None => version.key.arn(),
+    };
+    put(&mut out, "FunctionName", version.key.name.as_str());
+    put(&mut out, "FunctionArn", arn);
+    put(&mut out, "Runtime", version.runtime.as_str());
+    put(&mut out, "Role", version.role.as_str());
+    put(&mut out, "Handler", version.handler.as_str());
+    put(&mut out, "CodeSize", version.code.size);
+    put(&mut out, "Description", version.description.as_str());
+    put(&mut out, "Timeout", version.timeout_s);
+    put(&mut out, "MemorySize", version.memory_mb);
+    put(&mut out, "LastModified", version.last_modified.as_str());
+    put(&mut out, "CodeSha256", version.code.sha256.as_str());
+    put(&mut out, "Version", version.version.as_str());
+    if let Some(variables) = &version.environment {
+        put(&mut out, "Environment", json!({ "Variables": variables }));
+    }
+    put(&mut out, "TracingConfig", passive(version, "TracingConfig", || json!({ "Mode": "PassThrough" })));
+    put(&mut out, "RevisionId", version.revision_id.to_string());
+    if view == View::Full {
+        state(version, &mut out);
+    }
+    put(&mut out, "PackageType", "Zip");
+    put(&mut out, "Architectures", passive(version, "Architectures", || json!([super::unsupported::architecture()])));
+    put(&mut out, "EphemeralStorage", json!({ "Size": version.ephemeral_storage_mb }));
+    put(&mut out, "SnapStart", json!({ "ApplyOn": "None", "OptimizationStatus": "Off" }));
+    if view == View::Full {
+        put(&mut out, "RuntimeVersionConfig", json!({ "RuntimeVersionArn": runtime_version_arn(version) }));
+    }
+    put(&mut out, "LoggingConfig", json!({ "LogFormat": "Text", "LogGroup": version.log_group }));
+    Value::Object(out)
+}
+
+/// `State` and `LastUpdateStatus` with their reasons. While a function is Pending it has no update status.
+fn state(version: &FunctionVersion, out: &mut Members) {
+    match &version.state {
+        State::Pending => {
+            put(out, "State", "Pending");
+            put(out, "StateReason", CREATING.0);
+            put(out, "StateReasonCode", CREATING.1);
+            return;
+        }
+        State::Active => put(out, "State", "Active"),
+        State::Failed { code, reason } => {
+            put(out, "State", "Failed");
+            put(out, "StateReason", reason.as_str());
+            put(out, "StateReasonCode", code.as_str());
+        }
+    }
+    match &version.last_update {
+        UpdateStatus::Successful => put(out, "LastUpdateStatus", "Successful"),
+        UpdateStatus::InProgress => {
+            put(out, "LastUpdateStatus", "InProgress");
+            put(out, "LastUpdateStatusReason", CREATING.0);
+            put(out, "LastUpdateStatusReasonCode", CREATING.1);
+        }
+        UpdateStatus::Failed { code, reason } => {
+            put(out, "LastUpdateStatus", "Failed");
+            put(out, "LastUpdateStatusReason", reason.as_str());
+            put(out, "LastUpdateStatusReasonCode", code.as_str());
+        }
+    }
+}
+
+/// Stands for the runtime's patch version. AWS's ids are digests of something it does not tell; this one is of the name.
+fn runtime_version_arn(version: &FunctionVersion) -> String {
+    let digest = Sha256::digest(version.runtime.as_bytes());
+    let id: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("arn:aws:lambda:{}::runtime:{id}", version.key.scope.region)
+}
+
+fn passive(version: &FunctionVersion, name: &str, default: impl FnOnce() -> Value) -> Value {
+    version.passive.get(name).cloned().unwrap_or_else(default)
+}
+
+fn put(out: &mut Members, name: &str, value: impl Into<Value>) {
+    out.insert(name.to_owned(), value.into());
+}
+
+/// The qualifier to show for one that was asked for: `$LATEST` only when it was said.
+pub(super) fn shown(qualifier: Option<&str>) -> Option<&str> {
+    qualifier.filter(|qualifier| *qualifier == LATEST)
+}

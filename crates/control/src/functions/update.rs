@@ -1,0 +1,101 @@
+//! `UpdateFunctionCode` and `UpdateFunctionConfiguration`. Until the update is settled, invokes run what was there
+//! before; a second update meanwhile is refused, as on AWS.
+
+use super::shape::{View, configuration as shape, shown};
+use super::target::Target;
+use super::{code, get, internal, last_modified, settings, settle, unsupported};
+use crate::FrontDoor;
+use crate::answer::Answer;
+use crate::lambda::Call;
+use crate::members::{Members, flag, text};
+use hearth_api::error::ApiError;
+use hearth_api::function::{Code, FunctionVersion, State, UpdateStatus};
+use hearth_store::{FunctionRecord, StoreError};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Replaces the package. `DryRun` checks everything and changes nothing.
+pub(super) async fn code(door: &Arc<FrontDoor>, call: &Call, mut members: Members) -> Result<Answer, ApiError> {
+    let (target, record) = get::find(door, call, &members).await?;
+    changeable(&record, &members)?;
+    unsupported::check(&members)?;
+    if text(&members, "ImageUri").is_some() {
+        let message = "Please don't provide ImageUri when updating a function with packageType Zip.";
+        return Err(ApiError::invalid_parameter(message));
+    }
+    // The package is what is large about this request: it goes its own way, uncopied.
+    let source = ["ZipFile", "S3Bucket", "S3Key"].into_iter().filter_map(|name| members.remove_entry(name)).collect();
+    // Unpacked even for a DryRun, which is how it is checked; what no function refers to goes at the next start.
+    let code = code::store(door, source).await?;
+    if flag(&members, "DryRun") {
+        let mut planned = FunctionVersion::clone(&record.latest);
+        settings::apply(&members, &mut planned)?;
+        planned.code = code;
+        return Ok(Answer::ok(shape(&planned, shown(target.qualifier.as_deref()), View::Full)));
+    }
+    change(door, &target, &members, Some(&code)).await
+}
+
+/// Changes the settings that the request names.
+pub(super) async fn configuration(door: &Arc<FrontDoor>, call: &Call, members: &Members) -> Result<Answer, ApiError> {
+    let target = Target::of(&call.scope, members)?;
+    unsupported::check(members)?;
+    change(door, &target, members, None).await
+}
+
+/// Stores the changed version beside the one that serves, and lets it settle. Somebody else's change in between is not
+/// overwritten: the checks run again on what they stored.
+async fn change(
+    door: &Arc<FrontDoor>,
+    target: &Target,
+    members: &Members,
+    code: Option<&Code>,
+) -> Result<Answer, ApiError> {
+    loop {
+        let found = door.record(&target.key).await?.filter(|_| target.is_latest());
+        let record = found.ok_or_else(|| target.not_found())?;
+        changeable(&record, members)?;
+        let mut latest = FunctionVersion::clone(&record.latest);
+        settings::apply(members, &mut latest)?;
+        if latest.runtime != record.latest.runtime {
+            door.environments.runtime_available(&latest.runtime).map_err(ApiError::invalid_parameter)?;
+        }
+        if let Some(code) = code {
+            latest.code = code.clone();
+        }
+        latest.incarnation = Uuid::new_v4();
+        latest.revision_id = Uuid::new_v4();
+        latest.last_modified = last_modified();
+        latest.last_update = UpdateStatus::InProgress;
+        let changed = FunctionRecord {
+            latest: Arc::new(latest),
+            previous: Some(Arc::clone(&record.latest)),
+            tags: record.tags.clone(),
+            revision: record.revision,
+        };
+        match door.stores.functions.update(changed).await {
+            Ok(stored) => {
+                settle::spawn(door, target.key.clone());
+                return Ok(Answer::ok(shape(&stored.latest, shown(target.qualifier.as_deref()), View::Full)));
+            }
+            Err(StoreError::Conflict(_)) => {}
+            Err(StoreError::NotFound(_)) => return Err(target.not_found()),
+            Err(other) => return Err(internal(other)),
+        }
+    }
+}
+
+/// Whether a function may be changed now, by somebody who saw the revision they name.
+fn changeable(record: &FunctionRecord, members: &Members) -> Result<(), ApiError> {
+    let latest = &record.latest;
+    if text(members, "RevisionId").is_some_and(|revision| revision != latest.revision_id.to_string()) {
+        return Err(ApiError::revision_mismatch());
+    }
+    if latest.state == State::Pending {
+        return Err(ApiError::wrong_state("Pending"));
+    }
+    match latest.last_update {
+        UpdateStatus::InProgress => Err(ApiError::update_in_progress(&latest.key.arn())),
+        UpdateStatus::Successful | UpdateStatus::Failed { .. } => Ok(()),
+    }
+}

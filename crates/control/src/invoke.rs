@@ -1,0 +1,236 @@
+//! `Invoke`: the hot path. The payload is scanned for being JSON and otherwise passed on as it came; a warm invoke reads
+//! neither disk nor network here.
+//!
+//! Order of checks: name and qualifier, size, client context, the function, its state, the payload, then DryRun.
+
+use crate::FrontDoor;
+use crate::answer::{HttpResponse, refuse, with_request_id};
+use crate::body::{self, BodyError};
+use crate::events;
+use crate::functions::internal;
+use crate::functions::target::{LATEST, Target};
+use crate::lambda::Call;
+use crate::members::{Members, text};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hearth_api::environments::{Invocation, InvokeResponse};
+use hearth_api::error::{ApiError, ErrorKind, Protocol};
+use hearth_api::function::{FunctionKey, FunctionVersion, State};
+use hearth_api::model::Routed;
+use hearth_api::payload::check_json;
+use hearth_core::limits::{EVENT_PAYLOAD_BYTES, PENDING_WAIT_MS, REQUEST_PAYLOAD_BYTES};
+use hearth_store::{FunctionRecord, QueuedEvent};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use http_body::Body;
+use http_body_util::Full;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// Longest `X-Amz-Client-Context`, bytes of base64 (documented).
+const CLIENT_CONTEXT_BYTES: usize = 3_583;
+/// Longest trace header that is passed on (the model's bound).
+const TRACE_ID_BYTES: usize = 8_192;
+
+const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
+const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// `X-Amz-Invocation-Type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    RequestResponse,
+    Event,
+    DryRun,
+}
+
+/// Answers an Invoke.
+pub(crate) async fn serve<B>(door: &Arc<FrontDoor>, call: &Call, head: &Parts, routed: Routed, body: B) -> HttpResponse
+where
+    B: Body<Data = Bytes>,
+{
+    let answer = invoke(door, call, &head.headers, routed, body).await;
+    answer.unwrap_or_else(|error| refuse(&error, Protocol::RestJson, call.request_id))
+}
+
+async fn invoke<B>(
+    door: &Arc<FrontDoor>,
+    call: &Call,
+    headers: &HeaderMap,
+    routed: Routed,
+    body: B,
+) -> Result<HttpResponse, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    let members = routed.decode(headers, &[])?;
+    let target = Target::of(&call.scope, &members)?;
+    let kind = match text(&members, "InvocationType") {
+        Some("Event") => Kind::Event,
+        Some("DryRun") => Kind::DryRun,
+        Some(_) | None => Kind::RequestResponse,
+    };
+    let mut payload = payload(body, kind).await?;
+    let client_context = text(&members, "ClientContext").map(client_context).transpose()?;
+    let function = door.invocable(&target).await?;
+    if payload.is_empty() {
+        payload = Bytes::from_static(b"{}");
+    }
+    check_json(&payload).map_err(ApiError::invalid_request_content)?;
+    match kind {
+        Kind::DryRun => Ok(empty(StatusCode::NO_CONTENT, call)),
+        Kind::Event => {
+            let event = QueuedEvent {
+                request_id: call.request_id,
+                key: target.key,
+                qualifier: target.qualifier,
+                client_context,
+                payload,
+                accepted_ms: Timestamp::now().as_millisecond(),
+            };
+            accept(door, event).await?;
+            Ok(empty(StatusCode::ACCEPTED, call))
+        }
+        Kind::RequestResponse => {
+            let trace_id = trace_id(headers, call);
+            let invocation = Invocation {
+                request_id: call.request_id,
+                payload,
+                invoked_function_arn: target.arn(),
+                client_context,
+                trace_id: Some(trace_id.clone()),
+                log_tail: wants_tail(&members),
+            };
+            let response = door.environments.invoke(function, invocation).await?;
+            Ok(answer(response, &trace_id, call))
+        }
+    }
+}
+
+/// Accepts an event in a task of its own: a client that hangs up between storing and starting would lose it until the
+/// next start.
+async fn accept(door: &Arc<FrontDoor>, event: QueuedEvent) -> Result<(), ApiError> {
+    let door = Arc::clone(door);
+    tokio::spawn(async move { events::accept(&door, event).await }).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "an event was not accepted");
+        Err(ApiError::internal())
+    })
+}
+
+/// The payload, within the limit of the invocation type.
+async fn payload<B>(body: B, kind: Kind) -> Result<Bytes, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    let limit = if kind == Kind::Event { EVENT_PAYLOAD_BYTES } else { REQUEST_PAYLOAD_BYTES };
+    body::read(body, limit).await.map_err(|error| match (error, kind) {
+        (BodyError::Interrupted, _) => ApiError::invalid_request_content("The request body could not be read."),
+        (BodyError::TooLarge { bytes }, Kind::Event) if bytes <= REQUEST_PAYLOAD_BYTES as u64 => ApiError::new(
+            ErrorKind::RequestEntityTooLargeException,
+            format!("{bytes} byte payload is too large for the Event invocation type (limit {limit} bytes)"),
+        ),
+        (BodyError::TooLarge { .. }, _) => ApiError::request_too_large(REQUEST_PAYLOAD_BYTES, "InvokeFunction"),
+    })
+}
+
+fn wants_tail(members: &Members) -> bool {
+    text(members, "LogType") == Some("Tail")
+}
+
+fn client_context(encoded: &str) -> Result<String, ApiError> {
+    let invalid = || ApiError::invalid_request_content("Client context must be a valid Base64-encoded JSON object.");
+    if encoded.len() > CLIENT_CONTEXT_BYTES {
+        let message = format!("Client context must be no more than {CLIENT_CONTEXT_BYTES} bytes.");
+        return Err(ApiError::invalid_request_content(message));
+    }
+    let decoded = STANDARD.decode(encoded).map_err(|_| invalid())?;
+    check_json(&decoded).map_err(|_| invalid())?;
+    String::from_utf8(decoded).map_err(|_| invalid())
+}
+
+/// The caller's trace, or a new one that is not sampled.
+fn trace_id(headers: &HeaderMap, call: &Call) -> String {
+    let given = headers.get(&TRACE_ID).and_then(|value| value.to_str().ok());
+    if let Some(given) = given.filter(|given| !given.is_empty() && given.len() <= TRACE_ID_BYTES) {
+        return given.to_owned();
+    }
+    let (id, seconds) = (call.request_id.0, Timestamp::now().as_second());
+    let (root, parent) = (id & ((1 << 96) - 1), uuid::Uuid::new_v4().as_u128() & u128::from(u64::MAX));
+    format!("Root=1-{seconds:08x}-{root:024x};Parent={parent:016x};Sampled=0")
+}
+
+fn answer(response: InvokeResponse, trace_id: &str, call: &Call) -> HttpResponse {
+    let mut http = Response::new(Full::new(response.payload));
+    let headers = http.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut put = |name: HeaderName, value: Result<HeaderValue, _>| {
+        if let Ok(value) = value {
+            headers.insert(name, value);
+        }
+    };
+    put(EXECUTED_VERSION, HeaderValue::try_from(response.executed_version));
+    put(TRACE_ID, HeaderValue::from_str(trace_id));
+    if response.function_error {
+        put(FUNCTION_ERROR, Ok(HeaderValue::from_static("Unhandled")));
+    }
+    if let Some(tail) = response.log_tail {
+        put(LOG_RESULT, HeaderValue::try_from(STANDARD.encode(tail)));
+    }
+    with_request_id(http, call.request_id)
+}
+
+fn empty(status: StatusCode, call: &Call) -> HttpResponse {
+    let mut http = Response::new(Full::new(Bytes::new()));
+    *http.status_mut() = status;
+    with_request_id(http, call.request_id)
+}
+
+impl FrontDoor {
+    /// A function's record, from memory when it is there.
+    pub(crate) async fn record(&self, key: &FunctionKey) -> Result<Option<Arc<FunctionRecord>>, ApiError> {
+        match self.stores.functions.cached(key) {
+            Some(record) => Ok(Some(record)),
+            None => self.stores.functions.get(key).await.map_err(internal),
+        }
+    }
+
+    /// The version that an invocation of `target` runs now. Waits for a function that is still Pending.
+    ///
+    /// # Errors
+    ///
+    /// 404 when there is none, 409 when its state does not allow it.
+    pub(crate) async fn invocable(&self, target: &Target) -> Result<Arc<FunctionVersion>, ApiError> {
+        let deadline = Instant::now() + Duration::from_millis(PENDING_WAIT_MS);
+        loop {
+            // Before the look, so that what settles right after it is not missed.
+            let settled = self.settled.notified();
+            let found = self.record(&target.key).await?.filter(|_| target.is_latest());
+            let record = found.ok_or_else(|| target.not_found_by_invoke())?;
+            let serving = record.serving();
+            match serving.state {
+                State::Active => return Ok(Arc::clone(serving)),
+                State::Failed { .. } => return Err(ApiError::wrong_state("Failed")),
+                State::Pending => {
+                    timeout_at(deadline, settled).await.map_err(|_| ApiError::wrong_state("Pending"))?;
+                }
+            }
+        }
+    }
+}
+
+/// The ARN under which a queued event's function sees itself invoked.
+pub(crate) fn invoked_arn(event: &QueuedEvent) -> String {
+    let target = Target { key: event.key.clone(), qualifier: event.qualifier.clone() };
+    target.arn()
+}
+
+/// What a queued event is for.
+pub(crate) fn target_of(event: &QueuedEvent) -> Target {
+    let qualifier = event.qualifier.clone().or_else(|| Some(LATEST.to_owned()));
+    Target { key: event.key.clone(), qualifier }
+}

@@ -1,0 +1,71 @@
+//! One request to Lambda's REST API: found in the model, read within its bound, decoded, handed to its operation.
+
+use crate::answer::{Answer, HttpResponse, refuse, respond};
+use crate::body::{self, BodyError};
+use crate::{FrontDoor, functions, invoke};
+use bytes::Bytes;
+use hearth_api::error::{ApiError, Protocol};
+use hearth_api::function::Scope;
+use hearth_api::model::route_lambda;
+use hearth_core::ids::RequestId;
+use hearth_core::limits::{CODE_REQUEST_BYTES, CONTROL_REQUEST_BYTES};
+use http::request::Parts;
+use http_body::Body;
+use std::sync::Arc;
+
+/// What a handler knows of the request besides its members.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// Whose functions.
+    pub(crate) scope: Scope,
+    /// The host and port by which the client reached us: links are made with it.
+    pub(crate) authority: String,
+    /// The request's id.
+    pub(crate) request_id: RequestId,
+}
+
+/// Answers a request.
+pub(crate) async fn serve<B>(door: &Arc<FrontDoor>, call: Call, head: Parts, body: B) -> HttpResponse
+where
+    B: Body<Data = Bytes>,
+{
+    let id = call.request_id;
+    let routed = match route_lambda(&head.method, head.uri.path(), head.uri.query()) {
+        Ok(routed) => routed,
+        Err(error) => return refuse(&error, Protocol::RestJson, id),
+    };
+    if routed.operation.name == "Invoke" {
+        return invoke::serve(door, &call, &head, routed, body).await;
+    }
+    respond(control(door, call, head, routed, body).await, Protocol::RestJson, id)
+}
+
+async fn control<B>(
+    door: &Arc<FrontDoor>,
+    call: Call,
+    head: Parts,
+    routed: hearth_api::model::Routed,
+    body: B,
+) -> Result<Answer, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    let operation = routed.operation.name;
+    let carries_code = matches!(operation, "CreateFunction" | "UpdateFunctionCode");
+    let limit = if carries_code { CODE_REQUEST_BYTES } else { CONTROL_REQUEST_BYTES };
+    // Held until the operation is over: that is how long the package is in memory.
+    let _upload = if carries_code { door.uploads.acquire().await.ok() } else { None };
+    let body = body::read(body, limit).await.map_err(|error| match error {
+        BodyError::TooLarge { .. } => ApiError::request_too_large(limit, operation),
+        BodyError::Interrupted => ApiError::serialization("The request body could not be read."),
+    })?;
+    let members = routed.decode(&head.headers, &body)?;
+    drop(body);
+    // A client that hangs up must not leave a change half made.
+    let door = Arc::clone(door);
+    let task = tokio::spawn(async move { functions::run(&door, &call, operation, members).await });
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, operation, "an operation ended without an answer");
+        Err(ApiError::internal())
+    })
+}

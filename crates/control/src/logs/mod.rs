@@ -1,0 +1,176 @@
+//! CloudWatch Logs, JSON 1.1: what reading logs back needs (`aws logs tail`, `filter-log-events`, `get-log-events`, the
+//! two lists), and writing by hand.
+//!
+//! The store reads files, so every operation runs on a blocking thread; how much one may read and return is bounded.
+
+mod filter;
+mod get_events;
+mod groups;
+mod json_pattern;
+mod merge;
+mod pattern;
+mod put;
+mod streams;
+
+use crate::FrontDoor;
+use crate::answer::{Answer, HttpResponse, respond};
+use crate::body::{self, BodyError};
+use crate::lambda::Call;
+use crate::members::{Members, text};
+use bytes::Bytes;
+use hearth_api::error::{ApiError, ErrorKind, Protocol};
+use hearth_api::function::Scope;
+use hearth_api::model::decode_logs;
+use hearth_core::limits::CONTROL_REQUEST_BYTES;
+use hearth_store::{Logs, StoreError};
+use http_body::Body;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Most bytes of events in one answer (documented: 1 MB), where each event counts as its text and this overhead.
+const ANSWER_BYTES: usize = 1 << 20;
+const EVENT_OVERHEAD_BYTES: usize = 26;
+/// Most events in one answer (documented).
+const ANSWER_EVENTS: usize = 10_000;
+/// Most groups or streams on one page (documented).
+const PAGE: usize = 50;
+/// Operations that read at once (ours): they hold a thread and up to a few MB each.
+pub(crate) const READERS: usize = 16;
+
+/// Answers a request whose `X-Amz-Target` is `target`.
+pub(crate) async fn serve<B>(
+    door: &Arc<FrontDoor>,
+    call: Call,
+    target: &str,
+    body: B,
+    protocol: Protocol,
+) -> HttpResponse
+where
+    B: Body<Data = Bytes>,
+{
+    let id = call.request_id;
+    respond(run(door, call, target, body).await, protocol, id)
+}
+
+async fn run<B>(door: &Arc<FrontDoor>, call: Call, target: &str, body: B) -> Result<Answer, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    // PutLogEvents: 1 MB of events as CloudWatch counts them is up to a few times that as JSON.
+    let body = body::read(body, CONTROL_REQUEST_BYTES * 4).await.map_err(|error| match error {
+        BodyError::TooLarge { .. } => invalid("The request is too large."),
+        BodyError::Interrupted => ApiError::serialization("The request body could not be read."),
+    })?;
+    let (operation, members) = decode_logs(target, &body)?;
+    let _reader = door.readers.acquire().await.ok();
+    let logs = Arc::clone(&door.stores.logs);
+    let task = tokio::task::spawn_blocking(move || {
+        let request = Request { logs: &*logs, scope: &call.scope, members: &members };
+        request.run(operation.name)
+    });
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, operation = operation.name, "an operation ended without an answer");
+        Err(ApiError::internal())
+    })
+}
+
+/// One request, decoded.
+#[derive(Debug)]
+struct Request<'a> {
+    logs: &'a dyn Logs,
+    scope: &'a Scope,
+    members: &'a Members,
+}
+
+impl Request<'_> {
+    fn run(&self, operation: &'static str) -> Result<Answer, ApiError> {
+        match operation {
+            "DescribeLogGroups" => self.describe_groups().map(Answer::ok),
+            "DescribeLogStreams" => self.describe_streams().map(Answer::ok),
+            "GetLogEvents" => self.get_events().map(Answer::ok),
+            "FilterLogEvents" => self.filter_events().map(Answer::ok),
+            "CreateLogStream" => self.create_stream().map(|()| DONE),
+            "PutLogEvents" => self.put_events().map(Answer::ok),
+            "DeleteLogGroup" => self.delete_group().map(|()| DONE),
+            other => Err(ApiError::not_implemented(other)),
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        text(self.members, name).filter(|text| !text.is_empty())
+    }
+
+    /// The group that `logGroupName`, or `logGroupIdentifier` (a name or an ARN), means.
+    fn group(&self) -> Result<&str, ApiError> {
+        match (self.text("logGroupName"), self.text("logGroupIdentifier")) {
+            (Some(_), Some(_)) => Err(invalid("Only one of logGroupName and logGroupIdentifier can be given.")),
+            (Some(name), None) => Ok(name),
+            (None, Some(identifier)) => group_of(identifier),
+            (None, None) => Err(invalid("Either logGroupName or logGroupIdentifier has to be given.")),
+        }
+    }
+
+    fn group_arn(&self, group: &str) -> String {
+        format!("arn:aws:logs:{}:{}:log-group:{group}", self.scope.region, self.scope.account)
+    }
+}
+
+/// The answer of operations that return nothing.
+const DONE: Answer = Answer { status: http::StatusCode::OK, body: None };
+
+/// `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`, also with `:*` behind it.
+fn group_of(identifier: &str) -> Result<&str, ApiError> {
+    if !identifier.starts_with("arn:") {
+        return Ok(identifier);
+    }
+    let name = identifier.splitn(7, ':').nth(6).map(|name| name.strip_suffix(":*").unwrap_or(name));
+    name.filter(|name| !name.is_empty()).ok_or_else(|| invalid("Invalid logGroupIdentifier."))
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorKind::InvalidParameterException, message)
+}
+
+fn no_group() -> ApiError {
+    ApiError::new(ErrorKind::ResourceNotFoundException, "The specified log group does not exist.")
+}
+
+fn no_stream() -> ApiError {
+    ApiError::new(ErrorKind::ResourceNotFoundException, "The specified log stream does not exist.")
+}
+
+fn internal(error: StoreError) -> ApiError {
+    crate::functions::internal(error)
+}
+
+/// One page of a sorted list: those behind the token, and the token of the next page.
+fn page<'a, T>(
+    sorted: &'a [T],
+    name: impl Fn(&T) -> String,
+    after: Option<&str>,
+    limit: usize,
+) -> (Vec<&'a T>, Option<Value>) {
+    let begin = match after {
+        None => 0,
+        Some(after) => sorted.iter().position(|entry| name(entry).as_str() == after).map_or(sorted.len(), |at| at + 1),
+    };
+    let rest = sorted.get(begin..).unwrap_or_default();
+    let page: Vec<&T> = rest.iter().take(limit).collect();
+    let more = rest.len() > limit;
+    let token = page.last().filter(|_| more).map(|last| Value::from(crate::members::page_token(&name(last))));
+    (page, token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_can_be_named_by_its_arn() {
+        assert_eq!(group_of("/aws/lambda/x"), Ok("/aws/lambda/x"));
+        let arn = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/x";
+        assert_eq!(group_of(arn), Ok("/aws/lambda/x"));
+        assert_eq!(group_of(&format!("{arn}:*")), Ok("/aws/lambda/x"));
+        assert!(group_of("arn:aws:logs:x").is_err());
+    }
+}
