@@ -1,8 +1,10 @@
 //! Shapes on the wire and the one mapping from errors to AWS error codes. Parses and prints; opens no socket.
 
+pub mod arn;
 pub mod environments;
 pub mod error;
 pub mod function;
 pub mod guest;
 pub mod model;
+pub mod payload;
 pub mod runtime_tree;
