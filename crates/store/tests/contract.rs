@@ -1,4 +1,9 @@
 //! Runs the contract suite over every backend: here, the embedded one. A further backend adds a line per test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic; the lints spare only #[test] itself"
+)]
 
 mod suite;
 mod support;
