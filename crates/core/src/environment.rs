@@ -187,12 +187,10 @@ pub enum Status {
 
 /// An event the current phase does not allow. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{event:?} is not allowed in {phase:?}")]
+#[error("not allowed in phase {}", phase.name())]
 pub struct Rejected {
     /// Phase when the event came.
     pub phase: Phase,
-    /// Event refused.
-    pub event: Event,
 }
 
 /// The state machine.
@@ -383,7 +381,7 @@ impl ExecutionEnvironment {
             }
             (P::Gone, E::Stop | E::Lost | E::Retire) => P::Gone,
 
-            (phase, event) => return Err(Rejected { phase, event }),
+            (phase, _) => return Err(Rejected { phase }),
         };
         Ok(())
     }

@@ -1,7 +1,5 @@
 //! The worker as its callers see it, over a fake sandbox and a runtime that speaks real HTTP.
 
-#![expect(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test crate")]
-
 mod common;
 
 use common::{Stage, function, invocation, serving};

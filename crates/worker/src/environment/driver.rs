@@ -417,7 +417,7 @@ impl Driver {
     /// An event that may come at any time: when the phase does not allow it, it means nothing.
     pub(super) fn feed(&mut self, event: Event) {
         if let Err(rejected) = self.try_feed(event) {
-            tracing::debug!(%rejected, environment = self.me.id, "ignored");
+            tracing::debug!(?event, %rejected, environment = self.me.id, "ignored");
         }
     }
 

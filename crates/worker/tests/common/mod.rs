@@ -27,6 +27,9 @@ use uuid::Uuid;
 /// What a test's runtime does from its launch to its end.
 pub(crate) type Program = Arc<dyn Fn(&mut Runtime) -> ExitStatus + Send + Sync>;
 
+/// Status, headers, body.
+pub(crate) type Reply = (u16, Vec<(String, String)>, String);
+
 /// The runtime's side: a connection to the Runtime API and its standard output.
 pub(crate) struct Runtime {
     connection: BufReader<TcpStream>,
@@ -55,12 +58,7 @@ impl Runtime {
         self.call("POST", &format!("runtime/invocation/{id}/response"), body).map_or(0, |(status, ..)| status)
     }
 
-    pub(crate) fn call(
-        &mut self,
-        method: &str,
-        path: &str,
-        body: &str,
-    ) -> Option<(u16, Vec<(String, String)>, String)> {
+    pub(crate) fn call(&mut self, method: &str, path: &str, body: &str) -> Option<Reply> {
         let head = format!("{method} /2018-06-01/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
         let stream = self.connection.get_mut();
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()?;
