@@ -1,6 +1,8 @@
 //! A worker over fakes: a sandbox without isolation whose "runtime" is a thread of the test that speaks real HTTP, and
 //! a log in memory. Only what the kernel enforces is missing; the order of things is real.
 
+#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
 use bytes::Bytes;
 use hearth_api::environments::{BoxFuture, Environments, Invocation, InvokeError, InvokeResponse};
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, Scope, State, UpdateStatus};
