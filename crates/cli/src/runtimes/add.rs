@@ -1,0 +1,157 @@
+//! Makes a runtime: checks what the host lacks, takes the steps of the recipe, puts the result in its place.
+
+use super::build::{Build, create_folder};
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::recipe::{Need, Recipe};
+use super::shelf::{Shelf, find};
+use super::tools::Tools;
+use anyhow::{Context as _, bail};
+use hearth_api::runtime_tree::{FORMAT, RuntimeTree};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The only one that the recipes fetch packages for.
+const ARCHITECTURE: &str = "x86_64";
+/// Of Debian 12's C library.
+const KERNEL_MINIMUM: &str = "3.2.0";
+
+/// Makes every runtime of `recipes` that is not in `directory` yet, one after the other; `done` hears of each, and
+/// whether it had to be made.
+///
+/// # Errors
+///
+/// What is missing, or which step failed; runtimes that were finished before stay, of the others nothing does.
+pub(super) fn add(
+    directory: &Path,
+    recipes: &[&'static Recipe],
+    mut done: impl FnMut(&RuntimeTree, bool) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    // Without a lock: when all is there, nothing is to be waited for.
+    if let Some(present) = all_present(directory, recipes) {
+        return present.iter().try_for_each(|tree| done(tree, false));
+    }
+    let tools = Tools::new(Interrupt::watch()?);
+    let busy = || Progress::waiting("runtimes", "waiting for another `hearth runtimes` to finish…");
+    let shelf = Shelf::lock(directory, busy)?;
+    for &recipe in recipes {
+        // A broken or older one is made anew: that is what `add` is asked for.
+        if let Ok(Some(present)) = find(directory, recipe.name) {
+            done(&present, false)?;
+            continue;
+        }
+        make(directory, &shelf, &tools, recipe).with_context(|| format!("add the runtime {}", recipe.name))?;
+        let made = find(directory, recipe.name)?.context("find what was just made")?;
+        done(&made, true)?;
+    }
+    Ok(())
+}
+
+/// Which of the recipe's needs this host lacks.
+pub(super) fn missing(recipe: &Recipe) -> Vec<&'static Need> {
+    recipe.needs.iter().filter(|need| !is_there(need.program)).collect()
+}
+
+/// Why runtimes cannot be made here at all, if so.
+pub(super) fn impossible() -> Option<String> {
+    if std::env::consts::ARCH != ARCHITECTURE {
+        return Some(format!("runtimes are made for {ARCHITECTURE} only so far, this is {}", std::env::consts::ARCH));
+    }
+    let root = rustix::process::geteuid().is_root();
+    (!root).then(|| "only root can make runtimes: run it with sudo".to_owned())
+}
+
+fn all_present(directory: &Path, recipes: &[&'static Recipe]) -> Option<Vec<RuntimeTree>> {
+    recipes.iter().map(|recipe| find(directory, recipe.name).ok().flatten()).collect()
+}
+
+fn make(directory: &Path, shelf: &Shelf, tools: &Tools, recipe: &'static Recipe) -> anyhow::Result<()> {
+    if let Some(reason) = impossible() {
+        bail!(reason);
+    }
+    let missing = missing(recipe);
+    if !missing.is_empty() {
+        let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+        let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
+        bail!("{} is missing: `apt-get install {}` brings it", programs.join(" and "), packages.join(" "));
+    }
+    let draft = shelf.draft(recipe.name)?;
+    let mut build = Build {
+        recipe,
+        tools,
+        tree: draft.path().join("tree"),
+        work: draft.path().join("work"),
+        cache: directory.join(".cache"),
+        sources: BTreeMap::new(),
+    };
+    create_folder(&build.work)?;
+    let progress = Progress::new(recipe.name, recipe.steps.len());
+    for (number, step) in (1..).zip(recipe.steps) {
+        progress.step(number, step.doing);
+        (step.run)(&mut build).with_context(|| format!("step {number}, {}", step.doing))?;
+        tools.check()?;
+    }
+    super::build::remove(&build.work)?;
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let manifest = RuntimeTree {
+        format: FORMAT,
+        name: recipe.name.to_owned(),
+        version: recipe.version.to_owned(),
+        version_hash: recipe.digest(),
+        programs: owned(recipe.programs),
+        arguments: owned(recipe.arguments),
+        environment: recipe.environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        architecture: ARCHITECTURE.to_owned(),
+        kernel_minimum: KERNEL_MINIMUM.to_owned(),
+        sources: build.sources,
+        root: build.tree,
+    };
+    draft.keep(&manifest, directory)
+}
+
+/// Whether the first word can be run, and with the words after it does not fail.
+fn is_there(program: &str) -> bool {
+    let mut words = program.split(' ');
+    let Some(name) = words.next() else { return false };
+    let status = Command::new(name)
+        .args(words)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_there_or_not() {
+        assert!(is_there("sh -c true"));
+        assert!(!is_there("sh -c false"));
+        assert!(!is_there("no-such-program-as-this"));
+    }
+
+    #[test]
+    fn what_is_there_is_not_made_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let recipe = Recipe::find("provided.al2023").unwrap();
+        let manifest = serde_json::json!({
+            "format": FORMAT, "name": recipe.name, "version": "provided:al2023.v0", "version_hash": "", "programs": [],
+            "arguments": [], "environment": {}, "architecture": ARCHITECTURE, "kernel_minimum": "", "sources": {},
+        });
+        super::super::build::write(&directory.path().join("provided.al2023/manifest.json"), manifest.to_string())
+            .unwrap();
+        let mut heard = Vec::new();
+        add(directory.path(), &[recipe], |tree, made| {
+            heard.push((tree.version.clone(), made));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(heard, [("provided:al2023.v0".to_owned(), false)]);
+        assert!(!directory.path().join(".lock").exists(), "not even locked");
+    }
+}

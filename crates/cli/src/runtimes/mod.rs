@@ -1,0 +1,124 @@
+//! `hearth runtimes`: makes, lists and removes runtime trees. Runs no function of a user and needs no service.
+
+mod add;
+mod build;
+mod debian;
+mod finish;
+mod interrupt;
+mod list;
+mod native;
+mod npm;
+mod progress;
+mod python;
+mod recipe;
+mod shelf;
+mod smoke;
+mod tools;
+
+use crate::output::{json_line, line};
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use hearth_api::runtime_tree::RuntimeTree;
+use recipe::{RECIPES, Recipe};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Make, list and remove the runtimes that functions run in
+#[derive(Debug, Args)]
+pub(crate) struct RuntimesArgs {
+    /// Where runtimes live [default for root: /var/lib/hearth/runtimes, else $XDG_DATA_HOME/hearth/runtimes]
+    #[arg(long = "runtimes", value_name = "DIR", env = "HEARTH_RUNTIMES", hide_env_values = true)]
+    directory: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show every runtime: whether it is here, what it is made of, what making it needs
+    Ls,
+    /// Make runtimes that are not here yet
+    Add {
+        /// Such as python3.11, nodejs20.x, provided.al2023
+        #[arg(required = true, value_name = "NAME", value_parser = known)]
+        names: Vec<&'static Recipe>,
+    },
+    /// Remove runtimes; their functions fail from then on
+    Rm {
+        /// Such as python3.11
+        #[arg(required = true, value_name = "NAME", value_parser = known)]
+        names: Vec<&'static Recipe>,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// What was missing or failed, for a person.
+pub(crate) fn run(args: RuntimesArgs, json: bool) -> anyhow::Result<()> {
+    let directory = args.directory.unwrap_or_else(directory);
+    match args.command {
+        Command::Ls => list::list(&directory, json),
+        Command::Add { names } => add::add(&absolute(directory)?, &names, |tree, made| say(tree, made, json)),
+        Command::Rm { names } => {
+            let shelf = shelf::Shelf::lock(&directory, || {
+                progress::Progress::waiting("runtimes", "waiting for another `hearth runtimes` to finish…");
+            })?;
+            for recipe in names {
+                let removed = shelf.remove(recipe.name)?;
+                let status = if removed { "removed" } else { "absent" };
+                if json {
+                    json_line(&json!({ "name": recipe.name, "status": status }))?;
+                } else {
+                    line(&format!("{}: {status}", recipe.name))?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Adds the runtimes of these names that are missing, with progress on standard error.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn ensure(names: &[&str]) -> anyhow::Result<()> {
+    let recipes: Vec<_> = names.iter().map(|name| known(name)).collect::<anyhow::Result<_>>()?;
+    add::add(&absolute(directory())?, &recipes, |_, _| Ok(()))
+}
+
+/// Where runtimes live unless told otherwise: `$HEARTH_RUNTIMES`, else the user's own folder, else root's.
+pub(crate) fn directory() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(directory) = set("HEARTH_RUNTIMES") {
+        return directory;
+    }
+    let root = rustix::process::geteuid().is_root();
+    let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    data.filter(|_| !root).unwrap_or_else(|| PathBuf::from("/var/lib")).join("hearth/runtimes")
+}
+
+/// Tools are given these paths, and not all run in the same folder.
+fn absolute(directory: PathBuf) -> anyhow::Result<PathBuf> {
+    std::path::absolute(&directory).with_context(|| format!("find {}", directory.display()))
+}
+
+fn known(name: &str) -> anyhow::Result<&'static Recipe> {
+    let Some(recipe) = Recipe::find(name) else {
+        let names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
+        bail!("Hearth cannot make it; it can make {}", names.join(", "));
+    };
+    Ok(recipe)
+}
+
+fn say(tree: &RuntimeTree, made: bool, json: bool) -> anyhow::Result<()> {
+    let status = if made { "added" } else { "present" };
+    if json {
+        json_line(&json!({ "name": tree.name, "status": status, "version": tree.version, "root": tree.root }))?;
+    } else {
+        line(&format!("{}: {status} ({})", tree.name, tree.version))?;
+    }
+    Ok(())
+}

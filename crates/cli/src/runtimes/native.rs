@@ -1,0 +1,58 @@
+//! The native module of AWS's Node.js client, built in a throw-away Debian root: the host needs no compiler.
+//!
+//! Building takes a minute or two, so the module is kept under a name that tells everything it was built from.
+
+use super::build::{Build, create_folder, remove};
+use super::debian::{self, Variant};
+use super::npm::{CLIENT, HEADERS, NODE};
+use super::tools::{Inside, Network, Tool};
+use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+use std::fs;
+
+/// How it is built.
+pub(super) const SCRIPT: &str = include_str!("files/native.sh");
+/// What the client calls it.
+pub(super) const MODULE: &str = "rapid-client.node";
+const COMPILERS: [&str; 6] = ["autoconf", "automake", "cmake", "g++", "libtool", "make"];
+
+/// Leaves the module at `work/rapid-client.node`, from the cache or freshly built.
+pub(super) fn build(build: &mut Build<'_>) -> anyhow::Result<()> {
+    let module = build.work.join(MODULE);
+    let cached = build.cache.join(format!("{}-{MODULE}", key()));
+    if cached.is_file() {
+        return copy(&cached, &module);
+    }
+    let root = build.work.join("compilers");
+    debian::bootstrap(build.tools, Variant::Minimal, &COMPILERS, &root, &build.work)?;
+    let packages = root.join("build");
+    fs::rename(build.work.join("packages"), &packages).context("move the packages into the build root")?;
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let environment = [("PATH", "/usr/sbin:/usr/bin"), ("LANG", "C.UTF-8"), ("MAKEFLAGS", &format!("-j{jobs}"))];
+    let script = ["/bin/sh", "-c", SCRIPT];
+    build.tools.run(Tool::inside(&root, Inside::Writable, Network::None, &environment, &script))?;
+    copy(&packages.join(MODULE), &module)?;
+    fs::rename(&packages, build.work.join("packages")).context("move the packages out of the build root")?;
+    remove(&root)?;
+
+    create_folder(&build.cache)?;
+    // Whole or not at all: a cut-off copy must not be found by the next build.
+    let partial = cached.with_extension("partial");
+    copy(&module, &partial)?;
+    fs::rename(&partial, &cached).with_context(|| format!("keep {}", cached.display()))
+}
+
+/// Tells everything that goes into the module (Debian's security fixes to the compiler aside).
+fn key() -> String {
+    let mut hash = Sha256::new();
+    for part in [debian::SUITE, SCRIPT, CLIENT.sha512, HEADERS.sha512, NODE.sha512, std::env::consts::ARCH] {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) -> anyhow::Result<()> {
+    fs::copy(from, to).with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}
