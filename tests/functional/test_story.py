@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 
 from support.functions import REPORT, Function, rust_hello, zipped
-from support.service import ROLE, wait_for
+from support.service import ROLE, ROOT, wait_for
 
 PYTHON = zipped(
     {
@@ -101,6 +101,15 @@ def test_rust_runtime(function):
     assert failed.error == "Unhandled"
     assert failed.json["errorMessage"] == "asked to fail"
     assert made.invoke({}).json["invocations"] == 4, "a handler's error must not reset the environment"
+
+
+def test_shell_example(function):
+    bootstrap = (ROOT / "examples/shell-hello/bootstrap").read_text()
+    made = function(zipped({"bootstrap": bootstrap}), "provided.al2023")
+    first, second = made.invoke({"n": 1}), made.invoke({"n": 2})
+    assert first.json["hello"].startswith("from bash 5") and first.json["event"] == {"n": 1}
+    assert second.json["event"] == {"n": 2}
+    assert f"handling {second.request_id}\n" in second.tail
 
 
 def test_shell_runtime(function):
