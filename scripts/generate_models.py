@@ -3,7 +3,8 @@
 
     scripts/generate_models.py [--check] [WHEEL]
 
-Source: botocore's wheel of the version below, a public package on PyPI; without WHEEL it is downloaded by pip. Routes,
+Source: botocore's wheel of the version below, a public package on PyPI; without WHEEL, the installed botocore if it has
+that version, else pip downloads it. Routes,
 shapes and constraints are carried over, prose is not. What crates/api/src/model/overrides.rs defines under the name a
 shape, a member or a status would have here replaces it. With --check nothing is written: the exit code says whether
 the checked-in tables are what this script writes.
@@ -32,12 +33,38 @@ SERVICES = [
 LOCATIONS = {"uri": "label", "querystring": "query", "header": "header"}
 
 
-def model_of(wheel, path):
-    """The model's JSON text; newer wheels hold it compressed."""
+def from_wheel(wheel):
+    """The models' JSON texts by service."""
     with zipfile.ZipFile(wheel) as archive:
-        if path in archive.namelist():
-            return archive.read(path)
-        return gzip.decompress(archive.read(path + ".gz"))
+        names = set(archive.namelist())
+        return {
+            service: archive.read(path) if path in names else gzip.decompress(archive.read(path + ".gz"))
+            for service, path, _ in SERVICES
+        }
+
+
+def from_installed():
+    """The same of the botocore that this Python imports; None if it is another version or none at all."""
+    try:
+        import botocore
+    except ImportError:
+        return None
+    if botocore.__version__ != BOTOCORE:
+        return None
+    packages = pathlib.Path(botocore.__file__).parent.parent
+    plain = {service: packages / path for service, path, _ in SERVICES}
+    return {
+        service: path.read_bytes() if path.exists() else gzip.decompress(path.with_name(path.name + ".gz").read_bytes())
+        for service, path in plain.items()
+    }
+
+
+def from_registry():
+    """The same of the wheel that pip downloads."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "pip", "--quiet", "download", "--no-deps", "--dest", folder,
+                        f"botocore=={BOTOCORE}"], check=True)
+        return from_wheel(next(pathlib.Path(folder).glob("*.whl")))
 
 
 def constant(name):
@@ -159,7 +186,9 @@ def table(service, source, operations, overrides):
     segments = [name for name in ("Label", "Literal") if f"{name}(" in body]
     taken = ", ".join(sorted(table.used_overrides))
     lines = [
-        f"//! Operations and request shapes of {model['metadata']['serviceFullName']}. Written by scripts/generate_models.py: do not edit.",
+        f"//! Operations and request shapes of {model['metadata']['serviceFullName']}.",
+        "//!",
+        "//! Written by scripts/generate_models.py: do not edit.",
         "//!",
         f"//! Source: botocore {BOTOCORE} (Apache-2.0), {model['metadata']['uid']}/service-2.json,",
         f"//! SHA-256 {hashlib.sha256(source).hexdigest()}.",
@@ -185,13 +214,9 @@ def table(service, source, operations, overrides):
 def main(arguments):
     check = "--check" in arguments
     wheels = [argument for argument in arguments if argument != "--check"]
-    with tempfile.TemporaryDirectory() as folder:
-        if not wheels:
-            subprocess.run([sys.executable, "-m", "pip", "--quiet", "download", "--no-deps", "--dest", folder,
-                            f"botocore=={BOTOCORE}"], check=True)
-            wheels = [next(pathlib.Path(folder).glob("*.whl"))]
-        sources = {service: model_of(wheels[0], path) for service, path, _ in SERVICES}
-    overrides = set(re.findall(r"pub\(super\) (?:static|const) (\w+): (?:Shape|u16)", (MODEL / "overrides.rs").read_text()))
+    sources = from_wheel(wheels[0]) if wheels else from_installed() or from_registry()
+    kept_by_hand = (MODEL / "overrides.rs").read_text()
+    overrides = set(re.findall(r"pub\(super\) (?:static|const) (\w+): (?:Shape|u16)", kept_by_hand))
     different, used = [], set()
     for service, _, operations in SERVICES:
         written, taken = table(service, sources[service], operations, overrides)

@@ -241,7 +241,7 @@ impl ApiError {
         Self::new(ErrorKind::PreconditionFailedException, message)
     }
 
-    /// 403.
+    /// 403; without a text for what AWS does not explain.
     #[must_use]
     pub fn access_denied(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::AccessDeniedException, message)
@@ -270,7 +270,9 @@ impl ApiError {
     pub fn response_parts(&self, protocol: Protocol) -> ErrorParts {
         let Answer(code, status, message_key, fault) = self.kind.answer();
         let mut body = Map::new();
-        let message = || Value::from(self.message.as_str());
+        // What AWS will not explain (another account's function) it answers with `null`.
+        let silent = self.kind == ErrorKind::AccessDeniedException && self.message.is_empty();
+        let message = || if silent { Value::Null } else { Value::from(self.message.as_str()) };
         let status = match protocol {
             Protocol::Json11 => {
                 body.insert("__type".to_owned(), Value::from(code));
@@ -330,6 +332,13 @@ mod tests {
         let error = ApiError::from(InvokeError::Capacity("no memory".to_owned()));
         let body = r#"{"Reason":"ConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}"#;
         assert_eq!(parts(&error, Protocol::RestJson), (429, "TooManyRequestsException", body.to_owned()));
+    }
+
+    #[test]
+    fn another_accounts_function_is_denied_without_a_word() {
+        let error = ApiError::access_denied("");
+        let body = r#"{"Message":null}"#.to_owned();
+        assert_eq!(parts(&error, Protocol::RestJson), (403, "AccessDeniedException", body));
     }
 
     #[test]

@@ -110,17 +110,14 @@ fn from_text(shape: &Shape, value: Value) -> Result<Value, Unreadable> {
         (_, Value::String(text)) => text,
         (_, value) => return Err(misplaced(&value)),
     };
-    let number = |number: Option<Number>| {
-        let failure = || format!("STRING_VALUE can not be converted to {}", name(&shape.kind));
-        number.map(Value::Number).ok_or_else(failure)
+    let value = match shape.kind {
+        Kind::Integer | Kind::Long => text.parse::<i64>().ok().map(Value::from),
+        Kind::Double => text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number),
+        Kind::Boolean => text.to_ascii_lowercase().parse::<bool>().ok().map(Value::Bool),
+        Kind::Structure(_) | Kind::List(_) | Kind::Map(..) => None,
+        Kind::Text(_) | Kind::Timestamp | Kind::Blob => Some(Value::String(text)),
     };
-    match shape.kind {
-        Kind::Integer | Kind::Long => number(text.trim().parse::<i64>().ok().map(Number::from)),
-        Kind::Double => number(text.trim().parse::<f64>().ok().and_then(Number::from_f64)),
-        Kind::Boolean => Ok(Value::Bool(text.eq_ignore_ascii_case("true"))),
-        Kind::Structure(_) | Kind::Map(..) => Err(misplaced(&Value::String(text))),
-        Kind::List(_) | Kind::Text(_) | Kind::Timestamp | Kind::Blob => Ok(Value::String(text)),
-    }
+    value.ok_or_else(|| format!("STRING_VALUE can not be converted to {}", name(&shape.kind)))
 }
 
 /// Fractions are cut off, as AWS does; what no `i64` holds is brought to its end and fails on its range.

@@ -46,6 +46,12 @@ static LAYER_VERSION_PATTERN: Pattern = Pattern::new(
     r"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)",
 );
 
+/// Tags also hang on layers, and the order is another one.
+pub(super) static TAGGABLE_RESOURCE: Shape = string().min(1).max(10_000).pattern(&TAGGABLE_PATTERN);
+static TAGGABLE_PATTERN: Pattern = Pattern::new(
+    r"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)",
+);
+
 /// Runtimes that CreateFunction and UpdateFunctionConfiguration take, in the order AWS prints them; newer ones last.
 pub(super) static SUPPORTED_RUNTIMES: &[&str] = &[
     "nodejs20.x",

@@ -218,6 +218,9 @@ fn other_operations_as_recorded() {
                    Member must not be null";
     let target = "/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af";
     refused(decoded("DELETE", target, &Value::Null), "ValidationException", message);
+    let pattern = r"Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)";
+    let message = one("arn:aws:something", "resource", pattern);
+    refused(decoded("GET", "/2017-03-31/tags/arn:aws:something", &Value::Null), "ValidationException", &message);
 }
 
 #[test]
@@ -269,6 +272,8 @@ fn wrong_types_and_wrong_json_are_serialization_errors() {
         "SerializationException",
         "STRING_VALUE can not be converted to an Integer",
     );
+    let members = decoded("GET", "/2015-03-31/functions?MaxItems=5", &Value::Null).expect("valid");
+    assert_eq!(members["MaxItems"], json!(5));
 }
 
 #[test]

@@ -1,9 +1,11 @@
-//! Operations and request shapes of AWS Lambda. Written by scripts/generate_models.py: do not edit.
+//! Operations and request shapes of AWS Lambda.
+//!
+//! Written by scripts/generate_models.py: do not edit.
 //!
 //! Source: botocore 1.44.5 (Apache-2.0), lambda-2015-03-31/service-2.json,
 //! SHA-256 23b248a3fbf865c2e92a0fee4e02c45788060274f6a085871744151878cfac64.
 
-use super::super::overrides::{COMPATIBLE_RUNTIMES, DELETE_FUNCTION_STATUS, EPHEMERAL_STORAGE_SIZE, EVENT_SOURCE_POSITION, INVOKE_MODE, LAYER_VERSION_ARN, LIST_LAYERS_REQUEST_COMPATIBLE_RUNTIME, LIST_LAYER_VERSIONS_REQUEST_COMPATIBLE_RUNTIME, MEMORY_SIZE, RECURSIVE_LOOP, RUNTIME, TIMEOUT};
+use super::super::overrides::{COMPATIBLE_RUNTIMES, DELETE_FUNCTION_STATUS, EPHEMERAL_STORAGE_SIZE, EVENT_SOURCE_POSITION, INVOKE_MODE, LAYER_VERSION_ARN, LIST_LAYERS_REQUEST_COMPATIBLE_RUNTIME, LIST_LAYER_VERSIONS_REQUEST_COMPATIBLE_RUNTIME, MEMORY_SIZE, RECURSIVE_LOOP, RUNTIME, TAGGABLE_RESOURCE, TIMEOUT};
 use super::super::pattern::Pattern;
 use super::super::route::Segment::{Label, Literal};
 use super::super::shape::{Payload, Shape, blob, boolean, double, integer, list, long, map, member, one_of, string, structure, timestamp};
@@ -329,7 +331,7 @@ static METHOD: Shape = string().min(0).max(6).pattern(&PATTERN_41);
 static METRIC_TARGET_VALUE: Shape = double().min(0).max(100);
 static MINIMUM_NUMBER_OF_POLLERS: Shape = integer().min(1).max(200);
 static NAMESPACED_FUNCTION_NAME: Shape = string().min(1).max(256).pattern(&PATTERN_5);
-static NAMESPACED_STATEMENT_ID: Shape = string().min(1).max(100).pattern(&PATTERN_59);
+static NAMESPACED_STATEMENT_ID: Shape = string().min(1).max(100).pattern(&PATTERN_58);
 static NULLABLE_BOOLEAN: Shape = boolean();
 static NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Shape = string().min(1).max(128).pattern(&PATTERN_11);
 static ON_FAILURE: Shape = structure(&[member("Destination", &DESTINATION_ARN)]);
@@ -378,7 +380,7 @@ static REMOVE_PERMISSION_REQUEST: Shape = structure(&[member("FunctionName", &NA
 static REPLAY_CHILDREN: Shape = boolean();
 static RESERVED_CONCURRENT_EXECUTIONS: Shape = integer().min(0);
 static RESOURCE_ARN: Shape = string().min(0).max(10000).pattern(&PATTERN_31);
-static RESOURCE_POLICY: Shape = string().min(1).max(20480).pattern(&PATTERN_57);
+static RESOURCE_POLICY: Shape = string().min(1).max(20480).pattern(&PATTERN_56);
 static RESPONSE_STREAMING_INVOCATION_TYPE: Shape = one_of(&["RequestResponse", "DryRun"]);
 static RESUME_DURABLE_EXECUTION_REQUEST: Shape = structure(&[member("DurableExecutionArn", &DURABLE_EXECUTION_ARN).label("DurableExecutionArn").required(), member("ClientToken", &CLIENT_TOKEN), member("Reason", &RESUME_REASON)]);
 static RESUME_REASON: Shape = string().min(0).max(1024).sensitive();
@@ -386,7 +388,7 @@ static RETENTION_PERIOD_IN_DAYS: Shape = integer().min(1).max(90);
 static REVERSE_ORDER: Shape = boolean();
 static REVISION_ID: Shape = string().min(36).max(36).pattern(&PATTERN_52);
 static ROLE_ARN: Shape = string().min(0).max(10000).pattern(&PATTERN_25);
-static RUNTIME_VERSION_ARN: Shape = string().min(26).max(2048).pattern(&PATTERN_58);
+static RUNTIME_VERSION_ARN: Shape = string().min(26).max(2048).pattern(&PATTERN_57);
 static S3_BUCKET: Shape = string().min(3).max(63).pattern(&PATTERN_40);
 static S3_FILES_CONFIG: Shape = structure(&[member("DirectS3Read", &DIRECT_S3_READ)]);
 static S3_KEY: Shape = string().min(1).max(1024).pattern(&PATTERN_41);
@@ -420,7 +422,6 @@ static STRING_LIST: Shape = list(&STRING).min(0).max(1500);
 static SUBNET_ID: Shape = string().min(0).max(1024).pattern(&PATTERN_23);
 static SUBNET_IDS: Shape = list(&SUBNET_ID).min(0).max(16);
 static SYSTEM_LOG_LEVEL: Shape = one_of(&["DEBUG", "INFO", "WARN"]);
-static TAGGABLE_RESOURCE: Shape = string().min(1).max(10000).pattern(&PATTERN_56);
 static TAGS: Shape = map(&TAG_KEY, &TAG_VALUE);
 static TAG_KEY: Shape = string().min(1).max(128).pattern(&PATTERN_28);
 static TAG_KEY_LIST: Shape = list(&TAG_KEY);
@@ -512,7 +513,6 @@ static PATTERN_52: Pattern = Pattern::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[
 static PATTERN_53: Pattern = Pattern::new(r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)");
 static PATTERN_54: Pattern = Pattern::new(r"(\$LATEST\.PUBLISHED|[0-9]+)");
 static PATTERN_55: Pattern = Pattern::new(r"ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}");
-static PATTERN_56: Pattern = Pattern::new(r"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})");
-static PATTERN_57: Pattern = Pattern::new(r"[\s\S]+");
-static PATTERN_58: Pattern = Pattern::new(r"((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))");
-static PATTERN_59: Pattern = Pattern::new("([a-zA-Z0-9-_.]+)");
+static PATTERN_56: Pattern = Pattern::new(r"[\s\S]+");
+static PATTERN_57: Pattern = Pattern::new(r"((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))");
+static PATTERN_58: Pattern = Pattern::new("([a-zA-Z0-9-_.]+)");

@@ -1,4 +1,6 @@
-//! Operations and request shapes of Amazon CloudWatch Logs. Written by scripts/generate_models.py: do not edit.
+//! Operations and request shapes of Amazon CloudWatch Logs.
+//!
+//! Written by scripts/generate_models.py: do not edit.
 //!
 //! Source: botocore 1.44.5 (Apache-2.0), logs-2014-03-28/service-2.json,
 //! SHA-256 c5cf9d5913e5676971c1734c2a7629e59b232e118d68eaca7f721a81735500a7.
