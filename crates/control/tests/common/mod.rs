@@ -1,0 +1,252 @@
+//! A front door on a real store and a real socket, in front of environments that run nothing.
+
+#![allow(dead_code, reason = "each test file uses its own part of this")]
+
+use bytes::Bytes;
+use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
+use hearth_api::function::{FunctionKey, FunctionVersion, Scope};
+use hearth_control::{Config, FrontDoor, Stores};
+use hearth_core::ids::{AccountId, Region};
+use hearth_store::embedded::EmbeddedStore;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, oneshot};
+use uuid::Uuid;
+
+/// A zip with one file, `app.py`.
+pub(crate) const ZIP: &str = "UEsDBBQAAAAAAAAAIVzxhmx6AwAAAAMAAAAGAAAAYXBwLnB5b25lUEsBAhQDFAAAAAAAAAAhXPGGbHoDAAAAAwAAAAYAAAAAAAAAAAAAAKQBAAAAAGFwcC5weVBLBQYAAAAAAQABADQAAAAnAAAAAAA=";
+/// Another one.
+pub(crate) const OTHER_ZIP: &str = "UEsDBBQAAAAAAAAAIVxmisoRAwAAAAMAAAAGAAAAYXBwLnB5dHdvUEsBAhQDFAAAAAAAAAAhXGaKyhEDAAAAAwAAAAYAAAAAAAAAAAAAAKQBAAAAAGFwcC5weVBLBQYAAAAAAQABADQAAAAnAAAAAAA=";
+/// Only what hangs for ever runs into this.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Answers with the event it was given, or with what the test has put into `answers`.
+#[derive(Debug, Default)]
+pub(crate) struct FakeEnvironments {
+    pub(crate) calls: Mutex<Vec<(Arc<FunctionVersion>, Invocation)>>,
+    pub(crate) retired: Mutex<Vec<(FunctionKey, Option<Uuid>)>>,
+    pub(crate) answers: Mutex<VecDeque<Result<InvokeResponse, InvokeError>>>,
+    pub(crate) changed: Notify,
+}
+
+impl Environments for FakeEnvironments {
+    fn invoke(
+        &self,
+        function: Arc<FunctionVersion>,
+        invocation: Invocation,
+    ) -> BoxFuture<'static, Result<InvokeResponse, InvokeError>> {
+        let echo = InvokeResponse {
+            payload: invocation.payload.clone(),
+            function_error: false,
+            log_tail: invocation.log_tail.then(|| Bytes::from_static(b"START\nEND\n")),
+            executed_version: function.version.clone(),
+        };
+        let answer = self.answers.lock().expect("lock").pop_front().unwrap_or(Ok(echo));
+        self.calls.lock().expect("lock").push((function, invocation));
+        self.changed.notify_waiters();
+        Box::pin(async { answer })
+    }
+
+    fn retire(&self, key: &FunctionKey, keep: Option<Uuid>) {
+        self.retired.lock().expect("lock").push((key.clone(), keep));
+        self.changed.notify_waiters();
+    }
+
+    fn runtime_available(&self, runtime: &str) -> Result<(), String> {
+        let absent = || format!("{runtime} is not on this machine: add it with `hearth runtimes add {runtime}`");
+        if runtime == "ruby3.3" { Err(absent()) } else { Ok(()) }
+    }
+
+    fn list(&self) -> Vec<EnvironmentStatus> {
+        Vec::new()
+    }
+}
+
+impl FakeEnvironments {
+    /// Waits until something that is told here has happened.
+    pub(crate) async fn until(&self, happened: impl Fn(&Self) -> bool) {
+        let wait = async {
+            loop {
+                let changed = self.changed.notified();
+                if happened(self) {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("it happens");
+    }
+}
+
+/// An answer of the service.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("text"))
+    }
+
+    /// Status, code and message of an error.
+    pub(crate) fn error(&self) -> (u16, String, String) {
+        let body = self.json();
+        let message = body["message"].as_str().or_else(|| body["Message"].as_str()).unwrap_or_default();
+        (self.status.as_u16(), self.header("x-amzn-errortype").unwrap_or_default().to_owned(), message.to_owned())
+    }
+}
+
+/// The store, which outlives a service.
+pub(crate) struct Data {
+    pub(crate) store: Arc<EmbeddedStore>,
+    _directory: TempDir,
+}
+
+impl Data {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().expect("directory");
+        let store = Arc::new(EmbeddedStore::open(directory.path()).expect("store"));
+        Self { store, _directory: directory }
+    }
+}
+
+/// A running service.
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
+    pub(crate) environments: Arc<FakeEnvironments>,
+    client: Client<HttpConnector, Full<Bytes>>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Service {
+    pub(crate) async fn start(data: &Data) -> Self {
+        Self::start_with(data, Arc::default()).await
+    }
+
+    pub(crate) async fn start_with(data: &Data, environments: Arc<FakeEnvironments>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("listener");
+        let address = listener.local_addr().expect("address");
+        let store = &data.store;
+        let stores =
+            Stores { functions: store.clone(), packages: store.clone(), events: store.clone(), logs: store.clone() };
+        let config = Config { scope: scope(), hosts: Vec::new(), drain: Duration::from_secs(5) };
+        let door = FrontDoor::new(config, stores, environments.clone());
+        door.recover().await.expect("recovered");
+        let (stop, stopped) = oneshot::channel();
+        tokio::spawn(door.serve(listener, async move { drop(stopped.await) }));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { address, environments, client, stop: Some(stop) }
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into())).expect("request");
+        let sent = tokio::time::timeout(PATIENCE, self.client.request(request)).await.expect("an answer in time");
+        let (head, body) = sent.expect("an answer").into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], "").await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, &[], body.to_string()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::PUT, path, &[], body.to_string()).await
+    }
+
+    /// An operation of CloudWatch Logs.
+    pub(crate) async fn logs(&self, operation: &str, members: &Value) -> Answer {
+        let target = format!("Logs_20140328.{operation}");
+        self.send(Method::POST, "/", &[("x-amz-target", target.as_str())], members.to_string()).await
+    }
+
+    pub(crate) async fn create(&self, name: &str) -> Answer {
+        self.post(FUNCTIONS, &request(name)).await
+    }
+
+    /// Creates a function and waits until it is Active.
+    pub(crate) async fn active(&self, name: &str) -> Value {
+        let created = self.create(name).await;
+        assert_eq!(created.status, StatusCode::CREATED, "{:?}", created.body);
+        self.settled(name).await
+    }
+
+    /// The configuration once no change is under way.
+    pub(crate) async fn settled(&self, name: &str) -> Value {
+        let path = format!("{FUNCTIONS}/{name}/configuration");
+        let wait = async {
+            loop {
+                let found = self.get(&path).await.json();
+                if found["State"] == "Active" && found["LastUpdateStatus"] == "Successful" {
+                    return found;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("it settles")
+    }
+
+    pub(crate) async fn invoke(&self, name: &str, headers: &[(&str, &str)], payload: impl Into<Bytes>) -> Answer {
+        self.send(Method::POST, &format!("{FUNCTIONS}/{name}/invocations"), headers, payload).await
+    }
+
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+}
+
+/// Where functions are.
+pub(crate) const FUNCTIONS: &str = "/2015-03-31/functions";
+
+/// The least that makes a function.
+pub(crate) fn request(name: &str) -> Value {
+    json!({
+        "FunctionName": name,
+        "Runtime": "python3.11",
+        "Handler": "app.handler",
+        "Role": "arn:aws:iam::000000000000:role/any",
+        "Code": { "ZipFile": ZIP },
+    })
+}
+
+/// The default account and region.
+pub(crate) fn scope() -> Scope {
+    let account = AccountId::parse("000000000000").expect("account");
+    Scope { account, region: Region::parse("us-east-1").expect("region") }
+}
+
+/// The ARN of a function there.
+pub(crate) fn arn(name: &str) -> String {
+    format!("arn:aws:lambda:us-east-1:000000000000:function:{name}")
+}
