@@ -1,6 +1,7 @@
 //! A front door on a real store and a real socket, in front of environments that run nothing.
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(clippy::indexing_slicing, reason = "an answer without the member that a test reads has to fail the test")]
 
 use bytes::Bytes;
 use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
