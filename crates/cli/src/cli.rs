@@ -1,7 +1,8 @@
 //! The command line as a whole.
 
-use crate::commands::{invoke, logs, ps};
+use crate::commands::{demo, doctor, invoke, logs, ps, up};
 use crate::output::Output;
+use crate::runtimes;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "hearth", version, max_term_width = 100, propagate_version = true)]
 pub(crate) struct Cli {
-    /// Print JSON, one value per line
+    /// Print JSON
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -19,9 +20,13 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Up(up::UpArgs),
     Invoke(invoke::InvokeArgs),
     Logs(logs::LogsArgs),
     Ps(ps::PsArgs),
+    Runtimes(runtimes::RuntimesArgs),
+    Doctor(doctor::DoctorArgs),
+    Demo(demo::DemoArgs),
 }
 
 impl Cli {
@@ -33,9 +38,16 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let output = Output::new(self.json);
         match self.command {
+            Command::Up(args) => executor()?.block_on(up::run(args, output)),
             Command::Invoke(args) => executor()?.block_on(invoke::run(args, output)),
             Command::Logs(args) => executor()?.block_on(logs::run(args, output)),
             Command::Ps(args) => executor()?.block_on(ps::run(args, output)),
+            Command::Runtimes(args) => runtimes::run(args, self.json).map(|()| ExitCode::SUCCESS),
+            Command::Doctor(args) => doctor::run(&args, output),
+            Command::Demo(args) => {
+                demo::prepare()?;
+                executor()?.block_on(demo::run(args, output))
+            }
         }
     }
 }
@@ -75,10 +87,17 @@ mod tests {
 
     #[test]
     fn values_are_checked_where_they_are_read() {
-        for line in [["hearth", "ps", "--account", "test"].as_slice(), &["hearth", "logs", "f", "--since", "yesterday"]]
-        {
+        for line in [
+            ["hearth", "up", "--idle-timeout", "10"].as_slice(),
+            &["hearth", "up", "--region", "../etc"],
+            &["hearth", "up", "--account", "1234"],
+            &["hearth", "up", "--listen", "3001"],
+            &["hearth", "ps", "--account", "test"],
+            &["hearth", "logs", "f", "--since", "yesterday"],
+        ] {
             assert_eq!(refused(line), ErrorKind::ValueValidation, "{line:?}");
         }
         assert_eq!(refused(&["hearth", "invoke", "f", "--type", "event"]), ErrorKind::InvalidValue);
+        assert_eq!(refused(&["hearth", "up", "--billing", "free"]), ErrorKind::InvalidValue);
     }
 }

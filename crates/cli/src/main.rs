@@ -7,11 +7,19 @@ mod client;
 mod commands;
 mod duration;
 mod output;
+mod privilege;
+mod runtimes;
+mod service;
+mod signals;
 
 use std::io;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Before any thread exists and before anything is read: this process may be the spawner of a running service.
+    if hearth_sandbox::process::is_spawner() {
+        hearth_sandbox::process::spawner_main()
+    }
     let cli = <cli::Cli as clap::Parser>::parse();
     log_to_stderr();
     match cli.run() {
@@ -35,7 +43,7 @@ fn log_to_stderr() {
 }
 
 fn reader_left(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe))
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    })
 }

@@ -112,7 +112,7 @@ impl Service {
             })),
             Err(error) => {
                 worker.drain(Duration::ZERO).await;
-                stop_sandboxes(sandboxes).await;
+                stop_sandboxes(sandboxes).await?;
                 return Err(anyhow::Error::new(error).context("take up what the last run left unfinished"));
             }
         };
@@ -169,24 +169,24 @@ impl Service {
                 tracing::error!(%error, "the front door ended in a panic");
             }
             drop(self.worker);
-            stop_sandboxes(self.sandboxes).await;
+            let stopped = stop_sandboxes(self.sandboxes).await;
             drop(self.store);
+            stopped
         };
         tokio::time::timeout(drain + CLEANUP, take_down)
             .await
-            .context("not everything could be taken down in time; the next start removes what is left")
+            .context("not everything could be taken down in time; the next start removes what is left")?
     }
 }
 
 /// Removing cgroups, mounts and images blocks.
-async fn stop_sandboxes(sandboxes: Arc<ProcessSandboxes>) {
-    if let Err(error) = tokio::task::spawn_blocking(move || sandboxes.stop()).await {
-        tracing::error!(%error, "stopping the sandboxes ended in a panic");
-    }
+async fn stop_sandboxes(sandboxes: Arc<ProcessSandboxes>) -> anyhow::Result<()> {
+    blocking(move || sandboxes.stop().context("remove what the sandboxes leave")).await
 }
 
+/// Runs what must not hold up the executor.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> anyhow::Result<T> {
-    tokio::task::spawn_blocking(work).await.context("a starting thread ended in a panic")?
+    tokio::task::spawn_blocking(work).await.context("a thread of its own ended in a panic")?
 }
 
 impl Settings {

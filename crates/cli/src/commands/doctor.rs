@@ -15,9 +15,6 @@ pub(crate) struct DoctorArgs {
     data: PathBuf,
 }
 
-/// Those that `hearth runtimes add` can make.
-const RUNTIMES: [&str; 3] = ["nodejs20.x", "provided.al2023", "python3.11"];
-
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Finding {
@@ -46,7 +43,7 @@ enum Verdict {
 ///
 /// When standard output cannot be written.
 pub(crate) fn run(args: &DoctorArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let mut findings: Vec<_> = hearth_sandbox::process::doctor().into_iter().map(Finding::from).collect();
+    let mut findings: Vec<_> = hearth_sandbox::process::doctor(&args.data).into_iter().map(Finding::from).collect();
     findings.push(file_system(&args.data));
     findings.extend(runtime_findings());
     findings.push(mmdebstrap(std::env::var_os("PATH")));
@@ -125,7 +122,7 @@ fn file_system_name(magic: i64) -> String {
 /// Runtimes on this machine.
 fn runtime_findings() -> Vec<Finding> {
     let directory = runtimes::directory();
-    let finding = |name: &&str| {
+    let finding = |name: &str| {
         let found = hearth_api::runtime_tree::load(&directory, name);
         let (verdict, detail, remedy) = match found {
             Ok(tree) => (Verdict::Ok, format!("{} in {}", tree.version, directory.display()), None),
@@ -134,7 +131,7 @@ fn runtime_findings() -> Vec<Finding> {
         };
         Finding { name: format!("runtime {name}"), verdict, detail, remedy }
     };
-    RUNTIMES.iter().map(finding).collect()
+    runtimes::names().map(finding).collect()
 }
 
 /// The tool that runtimes are made with. Those that are there need it no more.
@@ -157,7 +154,8 @@ fn mmdebstrap(path: Option<std::ffi::OsString>) -> Finding {
 impl From<hearth_sandbox::process::Check> for Finding {
     fn from(check: hearth_sandbox::process::Check) -> Self {
         let verdict = if check.ok { Verdict::Ok } else { Verdict::Missing };
-        Self { name: check.name, verdict, detail: check.detail, remedy: check.remedy }
+        let remedy = (!check.ok).then_some(check.remedy);
+        Self { name: check.name.to_owned(), verdict, detail: check.detail, remedy }
     }
 }
 

@@ -89,6 +89,11 @@ pub(crate) fn ensure(names: &[&str]) -> anyhow::Result<()> {
     add::add(&absolute(directory())?, &recipes, |_, _| Ok(()))
 }
 
+/// The runtimes that can be made.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    RECIPES.iter().map(|recipe| recipe.name)
+}
+
 /// Where runtimes live unless told otherwise: `$HEARTH_RUNTIMES`, else the user's own folder, else root's.
 pub(crate) fn directory() -> PathBuf {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
