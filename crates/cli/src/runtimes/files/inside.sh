@@ -16,6 +16,8 @@ for device in null zero full random urandom; do
     mount --bind "/dev/$device" "$tree/dev/$device"
 done
 if [ "$mode" = writable ]; then
+    # Functions have none, but compiling on all processors needs it.
+    mkdir -m 1777 "$tree/dev/shm"
     exec /usr/sbin/chroot "$tree" "$@"
 fi
 mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"

@@ -7,6 +7,6 @@ done
 curl --version >/dev/null
 [ "$(TZ=Europe/Berlin date -d @0 +%H)" = 01 ]
 for library in libstdc++.so.6 libgcc_s.so.1 libm.so.6; do
-    ldconfig -p | grep -q "$library" || { echo "$library is missing" >&2; exit 1; }
+    /usr/sbin/ldconfig -p | grep -q "$library" || { echo "$library is missing" >&2; exit 1; }
 done
 [ "$(grep -c BEGIN /etc/ssl/certs/ca-certificates.crt)" -gt 100 ]
