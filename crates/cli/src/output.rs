@@ -125,13 +125,23 @@ pub(crate) fn megabytes(bytes: u64) -> String {
     if bytes < 10 * MB { format!("{}.{}", bytes / MB, (bytes % MB) * 10 / MB) } else { format!("{}", bytes / MB) }
 }
 
+/// A lone carriage return becomes a line break: clients that log many lines as one event put it between them.
 fn printable(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
     }
-    let escape = |c: char| if harmless(c) { c.to_string() } else { c.escape_default().to_string() };
-    Cow::Owned(text.chars().map(escape).collect())
+    let mut shown = String::with_capacity(text.len() + 16);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\r' if rest.peek() == Some(&'\n') => {}
+            '\r' => shown.push('\n'),
+            c if harmless(c) => shown.push(c),
+            c => shown.extend(c.escape_default()),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 #[cfg(test)]
@@ -141,7 +151,8 @@ mod tests {
     #[test]
     fn a_function_cannot_drive_the_terminal() {
         let hostile = "\x1b]0;title\x07ok\ttab\nnext\r\u{9b}31m";
-        assert_eq!(Output::fixed(true).foreign(hostile), "\\u{1b}]0;title\\u{7}ok\ttab\nnext\\r\\u{9b}31m");
+        assert_eq!(Output::fixed(true).foreign(hostile), "\\u{1b}]0;title\\u{7}ok\ttab\nnext\n\\u{9b}31m");
+        assert_eq!(Output::fixed(true).foreign("a\r\nb\rc"), "a\nb\nc", "nor overwrite a line");
         assert_eq!(Output::fixed(false).foreign(hostile), hostile, "a file gets it untouched");
     }
 
