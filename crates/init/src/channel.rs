@@ -52,6 +52,12 @@ impl Channel {
         Ok((Self(one), Self(other)))
     }
 
+    /// The socket, to be passed on.
+    #[must_use]
+    pub fn into_socket(self) -> OwnedFd {
+        self.0
+    }
+
     /// Room for one message of this size on its way out.
     ///
     /// # Errors

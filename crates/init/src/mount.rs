@@ -64,6 +64,17 @@ impl Tree {
         Ok(self)
     }
 
+    /// Lets device nodes work, also where the file system they lie on was mounted without that.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]
+    pub fn with_devices(self) -> Result<Self, Failure> {
+        let change = libc::mount_attr { attr_clr: libc::MOUNT_ATTR_NODEV, ..NO_CHANGE };
+        change_attributes(self.0.as_fd(), &change).trying(|| "allow devices on a tree".to_owned())?;
+        Ok(self)
+    }
+
     /// Sets attributes, and maps ids on disk to those of a user namespace, so that its root owns root's files.
     ///
     /// Where the file system cannot do that (EINVAL: tmpfs before 6.3, overlay) the tree stays unmapped: files can
@@ -108,6 +119,8 @@ impl AsFd for Tree {
     }
 }
 
+const NO_CHANGE: libc::mount_attr = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: 0, userns_fd: 0 };
+
 fn set_attributes(
     tree: BorrowedFd<'_>,
     attributes: MountAttrFlags,
@@ -116,19 +129,22 @@ fn set_attributes(
     let map = if user_namespace.is_some() { libc::MOUNT_ATTR_IDMAP } else { 0 };
     let change = libc::mount_attr {
         attr_set: u64::from(attributes.bits()) | map,
-        attr_clr: 0,
-        propagation: 0,
         userns_fd: user_namespace.map_or(0, |fd| u64::from(fd.as_raw_fd().cast_unsigned())),
+        ..NO_CHANGE
     };
-    // SAFETY: the path and `change` outlive the call.
+    change_attributes(tree, &change)
+}
+
+fn change_attributes(tree: BorrowedFd<'_>, change: &libc::mount_attr) -> io::Result<()> {
+    // SAFETY: the path and `change` outlive the call, and the size is that of `change`.
     let done = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
             tree.as_raw_fd(),
             c"".as_ptr(),
             libc::AT_EMPTY_PATH,
-            &raw const change,
-            size_of_val(&change),
+            std::ptr::from_ref(change),
+            size_of::<libc::mount_attr>(),
         )
     };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

@@ -30,16 +30,14 @@ pub struct Plan<'a> {
     pub user_namespace: OwnedFd,
     /// To the worker.
     pub control: Channel,
-    /// A `cgroup.procs` to join by, where PID 1 could not be born in its cgroup.
-    pub door: Option<OwnedFd>,
     /// None where the kernel has no seccomp.
     pub filters: Option<&'a Filters>,
 }
 
 /// Becomes PID 1 of a sandbox; called in the child of the clone, first thing.
 pub fn run(plan: Plan<'_>) -> ! {
-    let Plan { tree, devices, user_namespace, control, door, filters } = plan;
-    let ended = enter(tree, devices, &user_namespace, &control, door, filters).and_then(|()| {
+    let Plan { tree, devices, user_namespace, control, filters } = plan;
+    let ended = enter(tree, devices, &user_namespace, &control, filters).and_then(|()| {
         drop(user_namespace);
         Reaper::new(&control, filters)?.serve()
     });
@@ -59,19 +57,13 @@ fn enter(
     devices: &Path,
     user_namespace: &OwnedFd,
     control: &Channel,
-    door: Option<OwnedFd>,
     filters: Option<&Filters>,
 ) -> Result<(), Failure> {
     // Still root of the host, in namespaces of our own.
     sys::die_with_parent()?;
     // Inherited from the spawner, "ignored" would make our children vanish before we see how they ended.
     sys::default_action(libc::SIGCHLD);
-    let mut kept = vec![control.as_raw_fd(), user_namespace.as_raw_fd()];
-    kept.extend(door.as_ref().map(AsRawFd::as_raw_fd));
-    sys::close_all_but(&kept)?;
-    if let Some(door) = door {
-        rustix::io::write(&door, b"0").trying(|| "join the cgroup of the sandbox".to_owned())?;
-    }
+    sys::close_all_but(&[control.as_raw_fd(), user_namespace.as_raw_fd()])?;
     let listener = network::listen_on_loopback()?;
     root::forget_host_name()?;
     root::build(tree, devices, user_namespace.as_fd())?;

@@ -34,7 +34,7 @@ pub(crate) fn build(tree: &Path, devices: &Path, user_namespace: BorrowedFd<'_>)
     // The one mount on which device nodes work; nothing can be executed from it, or added to it.
     let without_devices = MountAttrFlags::MOUNT_ATTR_NODEV;
     let of_devices = READ_ONLY.difference(without_devices) | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let devices = Tree::of(devices)?.mapped(of_devices, user_namespace)?;
+    let devices = Tree::of(devices)?.with_devices()?.mapped(of_devices, user_namespace)?;
     pivot_into(&root, tree)?;
     devices.attach(Path::new("/dev"))?;
     Tree::mount("proc", &[], SAFE | MountAttrFlags::MOUNT_ATTR_NOEXEC)?.attach(Path::new("/proc"))?;

@@ -4,6 +4,8 @@
 //! it reaches the worker as [`SandboxEvent`]s. Methods that can take longer than some 100 µs say so: call them from a
 //! thread that may block.
 
+pub mod process;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::net::TcpListener;
@@ -19,7 +21,11 @@ pub trait Sandboxes: Send + Sync + Debug {
     /// # Errors
     ///
     /// [`SandboxError`]; nothing is left of the attempt.
-    fn prepare(&self, root: &std::path::Path, events: UnboundedSender<SandboxEvent>) -> Result<Box<dyn Sandbox>, SandboxError>;
+    fn prepare(
+        &self,
+        root: &std::path::Path,
+        events: UnboundedSender<SandboxEvent>,
+    ) -> Result<Box<dyn Sandbox>, SandboxError>;
 
     /// What this kernel and these rights let us enforce.
     fn capabilities(&self) -> Capabilities;

@@ -1,0 +1,78 @@
+//! The mounts that make a blank sandbox one function's: code, layers, `/tmp`, memory facts.
+//!
+//! They are made detached, by a thread of the worker that ends at once: it enters the sandbox's mount namespace and
+//! nothing else of it, and PID 1 has long lost the right to mount.
+
+use super::files::Files;
+use super::tmp::TmpMaker;
+use crate::{Assignment, SandboxError};
+use hearth_init::mount::{READ_ONLY, Tree, make_all_private};
+use hearth_init::{Failure, Trying, sys};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+/// The sandbox that gets the mounts.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) pidfd: BorrowedFd<'a>,
+    pub(crate) user_namespace: BorrowedFd<'a>,
+    pub(crate) number: u32,
+    pub(crate) owner: u32,
+}
+
+/// Makes and attaches all of them.
+pub(crate) fn mount(
+    files: &Files,
+    tmp: &TmpMaker,
+    assignment: &Assignment,
+    target: &Target<'_>,
+) -> Result<(), SandboxError> {
+    let code = Tree::of(&assignment.code)?.mapped(READ_ONLY, target.user_namespace)?;
+    let memory = Tree::of(&files.memory_facts(assignment.memory_mb)?)?.with(READ_ONLY)?;
+    let tmp = tmp.make(target.number, assignment.ephemeral_storage_mb, target.owner)?;
+    let mut trees = vec![("/var/task", code), ("/proc/meminfo", memory), ("/tmp", tmp)];
+    match assignment.layers.as_slice() {
+        [] => {}
+        [layer] => trees.push(("/opt", Tree::of(layer)?.mapped(READ_ONLY, target.user_namespace)?)),
+        layers => trees.push(("/opt", merge(files, layers, target.user_namespace)?)),
+    }
+    on_its_own_thread(|| {
+        sys::unshare(libc::CLONE_FS)?;
+        sys::enter_namespace(target.pidfd, libc::CLONE_NEWNS)?;
+        trees.iter().try_for_each(|(path, tree)| tree.attach(Path::new(path)))
+    })
+}
+
+/// Several layers as one tree; a file of a later layer hides that of an earlier one.
+///
+/// An overlay cannot be mapped itself, only what it lies over, and that must be attached somewhere: in a mount
+/// namespace that ends with the thread. The overlay keeps what it needs.
+fn merge(files: &Files, layers: &[PathBuf], user_namespace: BorrowedFd<'_>) -> Result<Tree, SandboxError> {
+    let points: Vec<PathBuf> = (0..layers.len()).map(|index| files.layer(index)).collect::<Result<_, _>>()?;
+    on_its_own_thread(|| {
+        sys::unshare(libc::CLONE_NEWNS)?;
+        make_all_private()?;
+        for (layer, point) in layers.iter().zip(&points) {
+            Tree::of(layer)?.mapped(READ_ONLY, user_namespace.as_fd())?.attach(point)?;
+        }
+        // Relative names: no path of the data directory can have a colon or comma that means something here.
+        rustix::process::chdir(&files.layers).trying(|| format!("enter {}", files.layers.display()))?;
+        let topmost_first: Vec<String> = (0..layers.len()).rev().map(|index| index.to_string()).collect();
+        Tree::mount("overlay", &[("lowerdir", &topmost_first.join(":"))], READ_ONLY)
+    })
+}
+
+/// Runs something that leaves its thread in a state nobody else may inherit.
+fn on_its_own_thread<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, SandboxError> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new()
+            .name("hearth-mounter".to_owned())
+            .spawn_scoped(scope, work)
+            .trying(|| "start a thread that mounts".to_owned())?;
+        match thread.join() {
+            Ok(done) => done.map_err(SandboxError::from),
+            Err(_) => Err(SandboxError::Gone("the thread that mounts")),
+        }
+    })
+}

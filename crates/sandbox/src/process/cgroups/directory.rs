@@ -1,0 +1,116 @@
+//! One cgroup directory: small files with numbers in them.
+
+use hearth_init::{Failure, Trying};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long killed processes may take to leave a directory (ours: 1,024 of them take some 50 ms).
+const EMPTY_WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(2);
+
+pub(crate) fn create(directory: &Path) -> Result<(), Failure> {
+    fs::create_dir(directory).trying(|| format!("create the cgroup {}", directory.display()))
+}
+
+pub(crate) fn write(directory: &Path, file: &str, value: &str) -> Result<(), Failure> {
+    let path = directory.join(file);
+    fs::write(&path, value).trying(|| format!("write {value:?} to {}", path.display()))
+}
+
+/// For files that exist only on some kernels.
+pub(crate) fn write_if_there(directory: &Path, file: &str, value: &str) -> Result<(), Failure> {
+    match write(directory, file, value) {
+        Err(failure) if failure.source.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+pub(crate) fn read(directory: &Path, file: &str) -> Result<String, Failure> {
+    let path = directory.join(file);
+    fs::read_to_string(&path).trying(|| format!("read {}", path.display()))
+}
+
+/// The number after `key` in a file of lines `key number`; 0 where there is none.
+pub(crate) fn number(text: &str, key: &str) -> u64 {
+    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
+}
+
+/// A file to write to later, or by somebody else.
+pub(crate) fn open(directory: &Path, file: &str) -> Result<File, Failure> {
+    let path = directory.join(file);
+    OpenOptions::new().write(true).open(&path).trying(|| format!("open {}", path.display()))
+}
+
+/// The directory itself, to clone into.
+pub(crate) fn handle(directory: &Path) -> Result<OwnedFd, Failure> {
+    File::open(directory).map(OwnedFd::from).trying(|| format!("open the cgroup {}", directory.display()))
+}
+
+/// Removes one directory; a process that has just ended may still be on its way out of it.
+pub(crate) fn remove(directory: &Path) -> Result<(), Failure> {
+    let until = Instant::now() + EMPTY_WITHIN;
+    loop {
+        match fs::remove_dir(directory) {
+            Err(cause) if cause.kind() == io::ErrorKind::ResourceBusy && Instant::now() < until => thread::sleep(PAUSE),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
+            done => return done.trying(|| format!("remove the cgroup {}", directory.display())),
+        }
+    }
+}
+
+/// Removes a directory and all below it, together with the processes in them: whatever an earlier run that was killed
+/// has left, frozen or not.
+pub(crate) fn remove_tree(directory: &Path) -> Result<(), Failure> {
+    let Ok(entries) = fs::read_dir(directory) else { return Ok(()) };
+    let below: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect();
+    for directory in below {
+        remove_tree(&directory)?;
+    }
+    empty(directory)?;
+    remove(directory)
+}
+
+fn empty(directory: &Path) -> Result<(), Failure> {
+    let until = Instant::now() + EMPTY_WITHIN;
+    loop {
+        let members = read(directory, "cgroup.procs")?;
+        if members.is_empty() || Instant::now() > until {
+            return Ok(()); // what is still there keeps the directory from being removed, which is then reported
+        }
+        for member in members.lines() {
+            if let Some(pid) = member.parse().ok().and_then(Pid::from_raw) {
+                // Gone already is as good.
+                kill_process(pid, Signal::KILL).ok();
+            }
+        }
+        // After the kill, so that nothing runs again. Only one of the two files exists, if any.
+        write_if_there(directory, "cgroup.freeze", "0")?;
+        write_if_there(directory, "freezer.state", "THAWED")?;
+        thread::sleep(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_found_by_their_whole_key() {
+        let text = "rss 1\nrss_huge 2\nshmem 3\ntotal_rss 40\noom_kill 5\n";
+        assert_eq!(number(text, "rss"), 1);
+        assert_eq!(number(text, "total_rss"), 40);
+        assert_eq!(number(text, "oom_kill"), 5);
+        assert_eq!(number(text, "anon"), 0);
+    }
+}

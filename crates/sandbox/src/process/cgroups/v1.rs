@@ -1,0 +1,218 @@
+//! v1 controllers, and whichever freezer there is. The v2 freezer is ten times faster, so it is used wherever that
+//! hierarchy is mounted, even without controllers.
+//!
+//! Processes join by writing "0" to `tasks`: writing to `cgroup.procs` instead waits for an RCU grace period, 6 to
+//! 20 ms, whenever nobody has done so for the last 50 ms. Into the v2 hierarchy PID 1 is born, and its children with it.
+
+use super::{Entry, Group, Layout, PERIOD_US, Supports, directory};
+use crate::{Support, Usage};
+use hearth_init::{Failure, Trying};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// Which freezer, and our directory in it.
+#[derive(Clone, Debug)]
+pub(crate) enum Freezer {
+    V2(PathBuf),
+    V1(PathBuf),
+    Nothing,
+}
+
+/// Our directories in each hierarchy; `None` where a controller is not mounted.
+#[derive(Debug)]
+pub(crate) struct V1 {
+    memory: Option<PathBuf>,
+    cpu: Option<PathBuf>,
+    accounting: Option<PathBuf>,
+    pids: Option<PathBuf>,
+    freezer: Freezer,
+}
+
+impl V1 {
+    pub(crate) fn new(mounts: &BTreeMap<String, PathBuf>, freezer: Freezer, name: &str) -> Self {
+        let ours = |controller: &str| mounts.get(controller).map(|root| root.join(name));
+        Self { memory: ours("memory"), cpu: ours("cpu"), accounting: ours("cpuacct"), pids: ours("pids"), freezer }
+    }
+}
+
+fn support(directory: Option<&PathBuf>, controller: &str) -> Support {
+    match directory {
+        Some(_) => Support::Full,
+        None => Support::Missing(format!(
+            "the cgroup v1 controller {controller} is not mounted: mount -t cgroup -o {controller} none DIRECTORY"
+        )),
+    }
+}
+
+impl Layout for V1 {
+    fn name(&self) -> &'static str {
+        match self.freezer {
+            Freezer::V2(_) => "v1+v2 freezer",
+            Freezer::V1(_) | Freezer::Nothing => "v1",
+        }
+    }
+
+    fn supports(&self) -> Supports {
+        Supports {
+            memory: support(self.memory.as_ref(), "memory"),
+            cpu: support(self.cpu.as_ref(), "cpu"),
+            processes: support(self.pids.as_ref(), "pids"),
+            freeze: match self.freezer {
+                Freezer::V2(_) | Freezer::V1(_) => Support::Full,
+                Freezer::Nothing => support(None, "freezer"),
+            },
+        }
+    }
+
+    fn parents(&self) -> Vec<PathBuf> {
+        let freezer = match &self.freezer {
+            Freezer::V2(directory) | Freezer::V1(directory) => Some(directory),
+            Freezer::Nothing => None,
+        };
+        let all = [self.memory.as_ref(), self.cpu.as_ref(), self.accounting.as_ref(), self.pids.as_ref(), freezer];
+        // Controllers mounted together share a directory.
+        all.into_iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn adopt(&self, spawner: u32) -> Result<(), Failure> {
+        self.settle(spawner)
+    }
+
+    fn settle(&self, spawner: u32) -> Result<(), Failure> {
+        self.parents().iter().try_for_each(|parent| directory::write(parent, "cgroup.procs", &spawner.to_string()))
+    }
+
+    fn group(&self, number: u32, _owner: u32) -> Result<Box<dyn Group>, Failure> {
+        let name = format!("e{number}");
+        let below = |parent: &Option<PathBuf>| parent.as_ref().map(|parent| parent.join(&name));
+        let mut group = V1Group {
+            memory: below(&self.memory),
+            cpu: below(&self.cpu),
+            accounting: below(&self.accounting),
+            pids: below(&self.pids),
+            ..V1Group::default()
+        };
+        let made = self.parents().iter().try_for_each(|parent| {
+            let directory = parent.join(&name);
+            directory::create(&directory)?;
+            group.directories.push(directory);
+            Ok(())
+        });
+        let made = made.and_then(|()| {
+            group.freezer = match &self.freezer {
+                Freezer::V2(parent) => Some(Switch::open(parent.join(&name), "cgroup.freeze", b"1", b"0")?),
+                Freezer::V1(parent) => Some(Switch::open(parent.join(&name), "freezer.state", b"FROZEN", b"THAWED")?),
+                Freezer::Nothing => None,
+            };
+            group.freezer_is_v2 = matches!(self.freezer, Freezer::V2(_));
+            Ok(())
+        });
+        match made {
+            Ok(()) => Ok(Box::new(group)),
+            Err(failure) => {
+                // The first failure is what counts; leftovers go with the parents.
+                drop(group.remove());
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// The file that freezes, kept open.
+#[derive(Debug)]
+struct Switch {
+    directory: PathBuf,
+    file: File,
+    freeze: &'static [u8],
+    thaw: &'static [u8],
+}
+
+impl Switch {
+    fn open(directory: PathBuf, file: &str, freeze: &'static [u8], thaw: &'static [u8]) -> Result<Self, Failure> {
+        let file = directory::open(&directory, file)?;
+        Ok(Self { directory, file, freeze, thaw })
+    }
+}
+
+/// The groups of one sandbox; the default has none.
+#[derive(Debug, Default)]
+pub(crate) struct V1Group {
+    memory: Option<PathBuf>,
+    cpu: Option<PathBuf>,
+    accounting: Option<PathBuf>,
+    pids: Option<PathBuf>,
+    freezer: Option<Switch>,
+    freezer_is_v2: bool,
+    directories: Vec<PathBuf>,
+}
+
+impl V1Group {
+    fn doors(&self) -> impl Iterator<Item = &PathBuf> {
+        let unified = self.freezer.as_ref().filter(|_| self.freezer_is_v2).map(|freezer| freezer.directory.as_path());
+        self.directories.iter().filter(move |directory| Some(directory.as_path()) != unified)
+    }
+}
+
+impl Group for V1Group {
+    fn birth(&self) -> Result<Entry, Failure> {
+        match &self.freezer {
+            Some(freezer) if self.freezer_is_v2 => directory::handle(&freezer.directory).map(Entry::Birth),
+            _ => Ok(Entry::Nowhere),
+        }
+    }
+
+    fn seat(&self) -> Result<(Entry, Vec<OwnedFd>), Failure> {
+        let doors = self.doors().map(|door| directory::open(door, "tasks").map(OwnedFd::from));
+        Ok((Entry::Nowhere, doors.collect::<Result<_, _>>()?))
+    }
+
+    fn limit(&self, memory_mb: u32, processes: u64) -> Result<(), Failure> {
+        if let Some(memory) = &self.memory {
+            let bytes = (u64::from(memory_mb) << 20).to_string();
+            directory::write(memory, "memory.limit_in_bytes", &bytes)?;
+            // Memory and swap together: the function must not live on in the host's swap.
+            directory::write_if_there(memory, "memory.memsw.limit_in_bytes", &bytes)?;
+        }
+        self.pids.as_ref().map_or(Ok(()), |pids| directory::write(pids, "pids.max", &processes.to_string()))
+    }
+
+    fn limit_cpu(&self, quota_us: Option<u64>) -> Result<(), Failure> {
+        let Some(cpu) = &self.cpu else { return Ok(()) };
+        directory::write(cpu, "cpu.cfs_period_us", &PERIOD_US.to_string())?;
+        directory::write(cpu, "cpu.cfs_quota_us", &quota_us.map_or("-1".to_owned(), |quota| quota.to_string()))
+    }
+
+    fn freeze(&self, frozen: bool) -> Result<(), Failure> {
+        let Some(switch) = &self.freezer else { return Ok(()) };
+        let value = if frozen { switch.freeze } else { switch.thaw };
+        let what = || format!("freeze={frozen} the cgroup {}", switch.directory.display());
+        switch.file.write_all_at(value, 0).trying(what)
+    }
+
+    fn dies_frozen(&self) -> bool {
+        self.freezer_is_v2
+    }
+
+    fn usage(&self) -> Result<Usage, Failure> {
+        let (memory_bytes, oom_kills) = self.memory.as_deref().map_or(Ok((0, 0)), memory_usage)?;
+        let cpu_ns = match &self.accounting {
+            Some(accounting) => directory::read(accounting, "cpuacct.usage")?.trim().parse().unwrap_or(0),
+            None => 0,
+        };
+        Ok(Usage { memory_bytes, cpu_ns, oom_kills })
+    }
+
+    fn remove(&self) -> Result<(), Failure> {
+        self.directories.iter().try_for_each(|directory| directory::remove(directory))
+    }
+}
+
+fn memory_usage(memory: &Path) -> Result<(u64, u64), Failure> {
+    let stat = directory::read(memory, "memory.stat")?;
+    let used = directory::number(&stat, "total_rss") + directory::number(&stat, "total_shmem");
+    let control = fs::read_to_string(memory.join("memory.oom_control")).unwrap_or_default();
+    Ok((used, directory::number(&control, "oom_kill")))
+}

@@ -1,0 +1,199 @@
+//! Pure v2, as on a stock Debian 12.
+//!
+//! No process may be in a group that hands the memory controller down, so a sandbox is three directories: `eN`, with
+//! nobody in it; `eN/init`, unlimited, for PID 1; `eN/f`, limited, for the function's processes. PID 1 clones those
+//! straight into `eN/f` (moving there would wait 6 to 20 ms for an RCU grace period). The kernel asks whether *PID 1*
+//! may write the `cgroup.procs` of both `eN` and `eN/f`, which is why those two files belong to it. No cgroup file
+//! system is mounted inside, and the function has another uid.
+
+use super::{Entry, Group, Layout, PERIOD_US, Supports, directory};
+use crate::{Support, Usage};
+use hearth_init::{Failure, Trying};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, chown};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
+const SPAWNERS: &str = "spawners";
+
+/// Our directory in the v2 hierarchy.
+#[derive(Debug)]
+pub(crate) struct V2 {
+    root: PathBuf,
+    parent: PathBuf,
+    controllers: Vec<&'static str>,
+    /// Set once the parent hands its controllers down.
+    enabled: OnceLock<()>,
+}
+
+impl V2 {
+    pub(crate) fn new(root: &Path, name: &str, available: &str) -> Self {
+        let there = |wanted: &&str| available.split_whitespace().any(|controller| controller == *wanted);
+        Self {
+            root: root.to_owned(),
+            parent: root.join(name),
+            controllers: WANTED.into_iter().filter(there).collect(),
+            enabled: OnceLock::new(),
+        }
+    }
+
+    fn support(&self, controller: &str) -> Support {
+        if self.controllers.contains(&controller) {
+            return Support::Full;
+        }
+        Support::Missing(format!(
+            "the controller {controller} is not in {}/cgroup.controllers: boot without a v1 mount of it",
+            self.root.display()
+        ))
+    }
+
+    fn hand_down(&self, directory: &Path) -> Result<(), Failure> {
+        let all: String = self.controllers.iter().map(|controller| format!("+{controller} ")).collect();
+        directory::write(directory, "cgroup.subtree_control", all.trim_end())
+    }
+}
+
+impl Layout for V2 {
+    fn name(&self) -> &'static str {
+        "v2"
+    }
+
+    fn supports(&self) -> Supports {
+        Supports {
+            memory: self.support("memory"),
+            cpu: self.support("cpu"),
+            processes: self.support("pids"),
+            freeze: Support::Full, // part of v2 itself since 5.2
+        }
+    }
+
+    fn parents(&self) -> Vec<PathBuf> {
+        vec![self.parent.clone()]
+    }
+
+    /// Into the parent itself, which is possible only while it hands nothing down: the root of the cgroup namespace
+    /// that the first spawner makes there, and all others get from it. With `nsdelegate`, PID 1 may clone only below
+    /// the root of its namespace.
+    fn adopt(&self, spawner: u32) -> Result<(), Failure> {
+        directory::write(&self.parent, "cgroup.procs", &spawner.to_string())
+    }
+
+    fn settle(&self, spawner: u32) -> Result<(), Failure> {
+        let spawners = self.parent.join(SPAWNERS);
+        match directory::create(&spawners) {
+            Err(failure) if failure.source.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        directory::write(&spawners, "cgroup.procs", &spawner.to_string())?;
+        if self.enabled.get().is_none() {
+            self.hand_down(&self.root)?;
+            self.hand_down(&self.parent)?;
+            self.enabled.get_or_init(|| ());
+        }
+        Ok(())
+    }
+
+    fn group(&self, number: u32, owner: u32) -> Result<Box<dyn Group>, Failure> {
+        let top = self.parent.join(format!("e{number}"));
+        let (init, function) = (top.join("init"), top.join("f"));
+        let make = || {
+            directory::create(&top)?;
+            self.hand_down(&top)?;
+            directory::create(&init)?;
+            directory::create(&function)?;
+            for directory in [&top, &function] {
+                let door = directory.join("cgroup.procs");
+                chown(&door, Some(owner), Some(owner)).trying(|| format!("give {} to {owner}", door.display()))?;
+            }
+            directory::open(&function, "cgroup.freeze")
+        };
+        match make() {
+            Ok(freezer) => {
+                Ok(Box::new(V2Group { controllers: self.controllers.clone(), top, init, function, freezer }))
+            }
+            Err(failure) => {
+                // The first failure is what counts; leftovers go with the parent.
+                drop([&function, &init, &top].into_iter().try_for_each(|directory| directory::remove(directory)));
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// The groups of one sandbox.
+#[derive(Debug)]
+struct V2Group {
+    controllers: Vec<&'static str>,
+    top: PathBuf,
+    init: PathBuf,
+    function: PathBuf,
+    freezer: File,
+}
+
+impl V2Group {
+    fn has(&self, controller: &str) -> bool {
+        self.controllers.contains(&controller)
+    }
+}
+
+impl Group for V2Group {
+    fn birth(&self) -> Result<Entry, Failure> {
+        directory::handle(&self.init).map(Entry::Birth)
+    }
+
+    fn seat(&self) -> Result<(Entry, Vec<OwnedFd>), Failure> {
+        Ok((Entry::Birth(directory::handle(&self.function)?), Vec::new()))
+    }
+
+    fn limit(&self, memory_mb: u32, processes: u64) -> Result<(), Failure> {
+        if self.has("memory") {
+            directory::write(&self.function, "memory.max", &(u64::from(memory_mb) << 20).to_string())?;
+            // The function must not live on in the host's swap.
+            directory::write_if_there(&self.function, "memory.swap.max", "0")?;
+        }
+        if self.has("pids") {
+            directory::write(&self.function, "pids.max", &processes.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn limit_cpu(&self, quota_us: Option<u64>) -> Result<(), Failure> {
+        if !self.has("cpu") {
+            return Ok(());
+        }
+        let quota = quota_us.map_or("max".to_owned(), |quota| quota.to_string());
+        directory::write(&self.function, "cpu.max", &format!("{quota} {PERIOD_US}"))
+    }
+
+    fn freeze(&self, frozen: bool) -> Result<(), Failure> {
+        let what = || format!("freeze={frozen} the cgroup {}", self.function.display());
+        self.freezer.write_all_at(if frozen { b"1" } else { b"0" }, 0).trying(what)
+    }
+
+    fn dies_frozen(&self) -> bool {
+        true
+    }
+
+    fn usage(&self) -> Result<Usage, Failure> {
+        // cpu.stat is there without the controller too.
+        let cpu = directory::read(&self.function, "cpu.stat")?;
+        let cpu_ns = directory::number(&cpu, "usage_usec") * 1_000;
+        if !self.has("memory") {
+            return Ok(Usage { cpu_ns, ..Usage::default() });
+        }
+        let memory = directory::read(&self.function, "memory.stat")?;
+        let events = directory::read(&self.function, "memory.events")?;
+        Ok(Usage {
+            memory_bytes: directory::number(&memory, "anon") + directory::number(&memory, "shmem"),
+            cpu_ns,
+            oom_kills: directory::number(&events, "oom_kill"),
+        })
+    }
+
+    fn remove(&self) -> Result<(), Failure> {
+        [&self.function, &self.init, &self.top].into_iter().try_for_each(|directory| directory::remove(directory))
+    }
+}

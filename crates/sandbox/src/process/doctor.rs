@@ -1,0 +1,152 @@
+//! What this host can do for process sandboxes, found out without starting a service.
+
+use super::cgroups::{self, Mounts};
+use super::{spawner, tmp, user_namespace};
+use crate::Support;
+use hearth_init::mount::Tree;
+use rustix::fd::AsFd;
+use std::path::Path;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Check {
+    /// What.
+    pub name: &'static str,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What to do when it is not; empty when it is.
+    pub remedy: String,
+}
+
+/// Oldest kernel whose calls are enough: id-mapped mounts came with 5.12, over layers with 5.19.
+const KERNEL: (u32, u32) = (5, 19);
+/// Some range of user ids, for a namespace that nobody lives in.
+const PROBE_UIDS: u32 = 4_194_304;
+
+/// Looks at everything process sandboxes need. `data` is where the service would keep its data.
+#[must_use]
+pub fn doctor(data: &Path) -> Vec<Check> {
+    let mut checks = vec![root(), kernel(), namespaces(), seccomp_check(), tmp_check(), id_maps(data)];
+    match Mounts::read() {
+        Ok(mounts) => {
+            let layout = cgroups::detect(&mounts, "hearth-doctor");
+            let supports = layout.supports();
+            checks.push(check(
+                "control groups",
+                layout.name() != "none",
+                layout.name(),
+                "mount -t cgroup2 none /sys/fs/cgroup",
+            ));
+            checks.push(supported("memory limits", &supports.memory));
+            checks.push(supported("CPU shares", &supports.cpu));
+            checks.push(supported("process limits", &supports.processes));
+            checks.push(supported("freezer", &supports.freeze));
+        }
+        Err(failure) => checks.push(check("control groups", false, &failure.line(), "mount -t proc proc /proc")),
+    }
+    checks
+}
+
+/// Whether system calls can be filtered.
+pub(super) fn seccomp() -> Support {
+    if spawner::seccomp_is_there() {
+        return Support::Full;
+    }
+    Support::Missing("this kernel has no seccomp filters: use one built with CONFIG_SECCOMP_FILTER".into())
+}
+
+fn check(name: &'static str, ok: bool, detail: &str, remedy: &str) -> Check {
+    Check { name, ok, detail: detail.to_owned(), remedy: if ok { String::new() } else { remedy.to_owned() } }
+}
+
+fn supported(name: &'static str, support: &Support) -> Check {
+    match support {
+        Support::Full => check(name, true, "enforced", ""),
+        Support::Missing(reason) => check(name, false, "not enforced", reason),
+    }
+}
+
+fn root() -> Check {
+    let uid = rustix::process::geteuid();
+    check("root", uid.is_root(), &format!("uid {}", uid.as_raw()), "run as root: sudo hearth up")
+}
+
+fn kernel() -> Check {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy();
+    let new = version(&release).is_some_and(|version| version >= KERNEL);
+    check("kernel", new, &release, &format!("Linux {}.{} or later is needed", KERNEL.0, KERNEL.1))
+}
+
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+fn namespaces() -> Check {
+    match user_namespace::create_and_wait(PROBE_UIDS) {
+        Ok(_) => check("user namespaces", true, "with a range of ids", ""),
+        Err(failure) => check(
+            "user namespaces",
+            false,
+            &failure.line(),
+            "run as root; sysctl user.max_user_namespaces must not be 0",
+        ),
+    }
+}
+
+fn seccomp_check() -> Check {
+    supported("system-call filter", &seccomp())
+}
+
+fn tmp_check() -> Check {
+    match tmp::missing() {
+        Ok(()) => check("/tmp of its own size", true, "ext4 on loop devices", ""),
+        Err(reason) => check("/tmp of its own size", false, "tmpfs", &reason),
+    }
+}
+
+fn id_maps(data: &Path) -> Check {
+    let name = "id-mapped mounts";
+    let Some(place) = data.ancestors().find(|place| place.is_dir()).or(Some(Path::new("."))) else {
+        return check(name, false, "no data directory", "name one that exists");
+    };
+    let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
+    let mapped = user_namespace::create_and_wait(PROBE_UIDS)
+        .and_then(|namespace| Ok((namespace, Tree::of(place)?)))
+        .map_err(|failure| failure.line())
+        .and_then(|(namespace, tree)| tree.probe_map(namespace.as_fd()).map_err(|cause| cause.to_string()));
+    match mapped {
+        Ok(()) => check(name, true, &format!("on the file system of {}", place.display()), ""),
+        Err(cause) => check(
+            name,
+            false,
+            &format!("{}: {cause}", place.display()),
+            "keep data and runtimes on ext4, xfs or btrfs: elsewhere files look owned by nobody inside",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_compared_as_numbers() {
+        assert_eq!(version("6.18.44-fc-v657"), Some((6, 18)));
+        assert_eq!(version("5.9.0-rc1"), Some((5, 9)));
+        assert!(version("5.9.0") < Some(KERNEL) && version("10.0") > Some(KERNEL));
+        assert_eq!(version("linux"), None);
+    }
+
+    #[test]
+    fn everything_is_named_and_what_is_wrong_has_a_remedy() {
+        let checks = doctor(Path::new("/nonexistent/data"));
+        assert!(checks.iter().any(|check| check.name == "kernel"));
+        for check in checks {
+            assert_eq!(check.ok, check.remedy.is_empty(), "{check:?}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What all sandboxes of a service share on disk: device nodes, the memory facts, places to mount layers at.
+
+use hearth_init::{Failure, Trying};
+use rustix::fs::{CWD, FileType, Mode, chmod, makedev, mknodat};
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+/// Devices of every sandbox and their minor numbers; the major is that of memory devices.
+const DEVICES: [(&str, u32); 5] = [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)];
+const MEMORY_DEVICES: u32 = 1;
+const LINKS: [(&str, &str); 4] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+];
+
+/// Directories below the service's data.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// Becomes `/dev`.
+    pub(crate) devices: PathBuf,
+    /// Empty file systems to copy.
+    pub(crate) templates: PathBuf,
+    /// `/tmp` of each sandbox, for the moment until it is mounted.
+    pub(crate) images: PathBuf,
+    /// `/proc/meminfo` by memory size.
+    memory: PathBuf,
+    /// Mount points of layers, each used in a mount namespace of its own.
+    pub(crate) layers: PathBuf,
+}
+
+impl Files {
+    /// Makes what is missing; removes the images an earlier run has left.
+    pub(crate) fn create(data: &Path) -> Result<Self, Failure> {
+        // Absolute: spawners and mounters have other working directories.
+        let data = std::path::absolute(data).trying(|| format!("make {} absolute", data.display()))?.join("sandbox");
+        let files = Self {
+            devices: data.join("dev"),
+            templates: data.join("templates"),
+            images: data.join("images"),
+            memory: data.join("meminfo"),
+            layers: data.join("layers"),
+        };
+        for directory in [&files.devices.join("empty"), &files.templates, &files.images, &files.memory, &files.layers] {
+            fs::create_dir_all(directory).trying(|| format!("create {}", directory.display()))?;
+        }
+        files.sweep()?;
+        make_devices(&files.devices)?;
+        Ok(files)
+    }
+
+    /// Removes images that nobody unlinked, because their service was killed before it could.
+    pub(crate) fn sweep(&self) -> Result<(), Failure> {
+        let list = || format!("list {}", self.images.display());
+        for image in fs::read_dir(&self.images).trying(list)? {
+            let image = image.trying(list)?.path();
+            fs::remove_file(&image).trying(|| format!("remove {}", image.display()))?;
+        }
+        Ok(())
+    }
+
+    /// What `/proc/meminfo` shows inside: one file for each memory size, shared by all functions of that size.
+    pub(crate) fn memory_facts(&self, memory_mb: u32) -> Result<PathBuf, Failure> {
+        let path = self.memory.join(memory_mb.to_string());
+        if !path.exists() {
+            // By rename: another thread may want the same file.
+            let unfinished = tempfile_name(&path);
+            fs::write(&unfinished, memory_text(memory_mb))
+                .and_then(|()| fs::rename(&unfinished, &path))
+                .trying(|| format!("write {}", path.display()))?;
+        }
+        Ok(path)
+    }
+
+    /// The mount point of the layer with this index.
+    pub(crate) fn layer(&self, index: usize) -> Result<PathBuf, Failure> {
+        let path = self.layers.join(index.to_string());
+        fs::create_dir_all(&path).trying(|| format!("create {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+/// A name next to `path` that no other thread uses.
+pub(crate) fn tempfile_name(path: &Path) -> PathBuf {
+    path.with_extension(format!("{}.unfinished", rustix::thread::gettid().as_raw_nonzero()))
+}
+
+fn make_devices(directory: &Path) -> Result<(), Failure> {
+    for (name, minor) in DEVICES {
+        let path = directory.join(name);
+        let what = || format!("make the device {}", path.display());
+        match mknodat(CWD, &path, FileType::CharacterDevice, Mode::from_raw_mode(0o666), makedev(MEMORY_DEVICES, minor))
+        {
+            Err(rustix::io::Errno::EXIST) => continue,
+            made => made.trying(what)?,
+        }
+        chmod(&path, Mode::from_raw_mode(0o666)).trying(what)?; // mknod obeyed the umask
+    }
+    for (name, target) in LINKS {
+        let path = directory.join(name);
+        match symlink(target, &path) {
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made.trying(|| format!("make the link {}", path.display()))?,
+        }
+    }
+    Ok(())
+}
+
+fn memory_text(memory_mb: u32) -> String {
+    let total = u64::from(memory_mb) * 1_024;
+    let line = |name: &str, kib: u64| format!("{:<16}{kib:>8} kB\n", format!("{name}:"));
+    let all = ["MemTotal", "MemFree", "MemAvailable"].map(|name| line(name, total)).concat();
+    let none = ["Buffers", "Cached", "SwapCached", "SwapTotal", "SwapFree", "Shmem", "Slab"];
+    all + &none.map(|name| line(name, 0)).concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_facts_look_like_the_kernels() {
+        let text = memory_text(1_769);
+        assert!(text.starts_with("MemTotal:        1811456 kB\nMemFree: "), "{text}");
+        assert!(text.contains("SwapTotal:             0 kB\n"), "{text}");
+    }
+}

@@ -1,0 +1,191 @@
+//! Sandboxes of Linux namespaces, control groups and a system-call filter: no virtual machine, no daemon, as root.
+//!
+//! Who does what: this program re-executes itself as *spawners*, which have one thread and clone PID 1 of each
+//! sandbox ([`spawner`]); PID 1 is the library `hearth-init`; a short-lived thread of the worker brings the function's
+//! mounts (`assignment`); the worker tells seats, over channels of their own, what to execute (`sandbox`). Neither
+//! spawner nor PID 1 ever holds a secret.
+//!
+//! What it refuses to do: run without root, write `cgroup.kill`, or weaken a limit without saying so in
+//! [`Capabilities`].
+
+mod assignment;
+mod cgroups;
+mod doctor;
+mod files;
+mod ids;
+mod loop_device;
+mod news;
+mod sandbox;
+mod spawner;
+mod tmp;
+mod user_namespace;
+
+pub use doctor::{Check, doctor};
+pub use spawner::{is_spawner, spawner_main};
+
+use crate::{Capabilities, Sandbox, SandboxError, SandboxEvent, Sandboxes};
+use cgroups::{Entry, Layout, Mounts};
+use files::Files;
+use hearth_init::Trying;
+use ids::Numbers;
+use sandbox::ProcessSandbox;
+use spawner::Spawners;
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use tmp::TmpMaker;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Most spawners (ours: more gain nothing).
+const SPAWNERS: usize = 8;
+/// How long the kernel may take to free the loop devices of sandboxes that have ended (ours).
+const FREED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Where a service keeps what its sandboxes need, and how its control groups are named.
+#[derive(Clone, Debug)]
+pub struct ProcessConfig {
+    /// The service's data directory, locked by the caller: everything is kept below `sandbox` in it.
+    pub data: PathBuf,
+    /// Names the control groups `hearth-INSTANCE`: letters, digits, dashes. The same at each start on the same data, so
+    /// that a start finds what a killed run has left.
+    pub instance: String,
+}
+
+/// What all sandboxes of a service share.
+#[derive(Debug)]
+struct Shared {
+    layout: Arc<dyn Layout>,
+    files: Files,
+    tmp: TmpMaker,
+    numbers: Numbers,
+    spawners: Spawners,
+    /// Processors of this host that may be used.
+    processors: usize,
+}
+
+/// Makes process sandboxes. Dropped, it stops.
+#[derive(Debug)]
+pub struct ProcessSandboxes {
+    shared: Arc<Shared>,
+    capabilities: Capabilities,
+    stopped: AtomicBool,
+}
+
+impl ProcessSandboxes {
+    /// Removes what an earlier run on the same data has left, starts the spawners and finds out what can be enforced.
+    /// Blocks for some ten milliseconds.
+    ///
+    /// The program must hand over to [`spawner_main`] first thing in `main` when [`is_spawner`] says so.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] without root, or when leftovers cannot be removed.
+    pub fn start(config: ProcessConfig) -> Result<Self, SandboxError> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(SandboxError::Misused("process sandboxes need root"));
+        }
+        if config.instance.is_empty() || !config.instance.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            return Err(SandboxError::Misused("an instance id is made of letters, digits and dashes"));
+        }
+        let layout: Arc<dyn Layout> = cgroups::detect(&Mounts::read()?, &format!("hearth-{}", config.instance)).into();
+        for parent in layout.parents() {
+            cgroups::remove_tree(&parent)?;
+        }
+        let files = Files::create(&config.data)?;
+        for parent in layout.parents() {
+            fs::create_dir(&parent).trying(|| format!("create the cgroup {}", parent.display()))?;
+        }
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let spawners = Spawners::start(Arc::clone(&layout), processors.min(SPAWNERS))?;
+        let (tmp, numbers) = (TmpMaker::new(&files), Numbers::of(&config.instance));
+        let capabilities = capabilities(layout.as_ref(), &tmp);
+        let shared = Arc::new(Shared { layout, files, tmp, numbers, spawners, processors });
+        let sandboxes = Self { shared, capabilities, stopped: AtomicBool::new(false) };
+        sandboxes.test_birth()?;
+        Ok(sandboxes)
+    }
+
+    /// Ends the spawners, every sandbox there still is, and all control groups. A second call does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] names what could not be removed; the next start removes it.
+    pub fn stop(&self) -> Result<(), SandboxError> {
+        if self.stopped.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.shared.spawners.stop();
+        for parent in self.shared.layout.parents() {
+            cgroups::remove_tree(&parent)?;
+        }
+        self.shared.files.sweep()?;
+        self.wait_for_loop_devices()
+    }
+
+    /// Whether processes can be born in control groups here: a kernel bug kills them.
+    fn test_birth(&self) -> Result<(), SandboxError> {
+        let Shared { layout, numbers, spawners, .. } = self.shared.as_ref();
+        let Some(number) = numbers.take() else { return Ok(()) };
+        let group = layout.group(number, numbers.first_uid(number))?;
+        let lives = match group.birth()? {
+            Entry::Nowhere => Ok(()),
+            Entry::Birth(cgroup) => spawners.probe(cgroup.as_fd()),
+        };
+        group.remove()?;
+        numbers.give_back(number);
+        lives
+    }
+
+    /// The kernel frees them once the last mount is gone, which can be a moment after the last process.
+    fn wait_for_loop_devices(&self) -> Result<(), SandboxError> {
+        let until = Instant::now() + FREED_WITHIN;
+        while loop_device::any_bound_in(&self.shared.files.images) {
+            if Instant::now() > until {
+                let what = format!("wait for the loop devices of {}", self.shared.files.images.display());
+                return Err(SandboxError::System { what, source: io::ErrorKind::TimedOut.into() });
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+fn capabilities(layout: &dyn Layout, tmp: &TmpMaker) -> Capabilities {
+    let supports = layout.supports();
+    Capabilities {
+        isolation: "process",
+        memory: supports.memory,
+        cpu: supports.cpu,
+        processes: supports.processes,
+        freeze: supports.freeze,
+        tmp_quota: tmp.support(),
+        network: "isolated",
+        cgroups: layout.name().to_owned(),
+        seccomp: doctor::seccomp(),
+    }
+}
+
+impl Sandboxes for ProcessSandboxes {
+    /// To be called from a thread of a tokio runtime that may block (`spawn_blocking`): the runtime gets the task that
+    /// listens to PID 1.
+    fn prepare(&self, root: &Path, events: UnboundedSender<SandboxEvent>) -> Result<Box<dyn Sandbox>, SandboxError> {
+        Ok(Box::new(ProcessSandbox::prepare(&self.shared, root, events)?))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities.clone()
+    }
+}
+
+impl Drop for ProcessSandboxes {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::warn!("stop the sandboxes: {error}");
+        }
+    }
+}

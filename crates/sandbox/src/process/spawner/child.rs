@@ -1,0 +1,140 @@
+//! The spawner itself: this program, re-executed before any thread exists. It does one thing, clone PID 1 of a
+//! sandbox, and never learns a secret, because PID 1 starts as a copy of its memory.
+#![expect(unsafe_code, reason = "it forks")]
+
+use super::super::user_namespace;
+use super::protocol::{FRAME_BYTES, Reply, Request};
+use hearth_init::channel::{Channel, Message, Received};
+use hearth_init::filter::Filters;
+use hearth_init::pid1::{self, Plan};
+use hearth_init::sys::{self, Cloned};
+use hearth_init::{Failure, Trying};
+use rustix::fs::{Mode, OFlags};
+use std::fs;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+/// `argv[0]` of a spawner.
+pub(super) const NAME: &str = "hearth-spawner";
+
+const NAMESPACES: i32 =
+    libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+
+/// Whether this process was started as a spawner: to be asked first thing in `main`, before any thread exists.
+#[must_use]
+pub fn is_spawner() -> bool {
+    std::env::args_os().next().is_some_and(|name| name == NAME)
+}
+
+/// The whole life of a spawner; ends when the worker does.
+pub fn spawner_main() -> ! {
+    if let Err(failure) = run() {
+        // Standard error is the service's own; there is no other way left to say it.
+        eprintln!("hearth: the spawner ends: {}", failure.line());
+        sys::exit_now(1)
+    }
+    sys::exit_now(0) // the worker is gone; the parent death signal now ends every PID 1
+}
+
+fn run() -> Result<(), Failure> {
+    sys::die_with_parent()?;
+    let channel = take_channel()?;
+    sys::close_all_but(&[channel.as_raw_fd()])?;
+    // Ended children vanish by themselves: nobody but holders of their pidfd looks at them.
+    sys::ignore(libc::SIGCHLD);
+    spare_nobody_from_the_oom_killer();
+    let filters = seccomp_is_there()
+        .then(Filters::compile)
+        .transpose()
+        .map_err(io::Error::other)
+        .trying(|| "compile the system-call filter".to_owned())?;
+    loop {
+        match channel.receive(FRAME_BYTES)? {
+            Received::Message(message) => answer(&channel, message, filters.as_ref())?,
+            Received::Closed | Received::Nothing => return Ok(()),
+        }
+    }
+}
+
+/// The channel came as standard input, which PID 1 and the function must not get.
+fn take_channel() -> Result<Channel, Failure> {
+    let channel = rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3).trying(|| "take the channel".to_owned())?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .trying(|| "open /dev/null".to_owned())?;
+    rustix::stdio::dup2_stdin(null).trying(|| "close standard input".to_owned())?;
+    Ok(Channel::from(channel))
+}
+
+/// A service may be protected from the OOM killer; its functions must not inherit that. Fails only where the score is
+/// not ours to raise, which it always is.
+fn spare_nobody_from_the_oom_killer() {
+    let path = "/proc/self/oom_score_adj";
+    let score = fs::read_to_string(path).ok().and_then(|score| score.trim().parse::<i32>().ok());
+    if score.is_some_and(|score| score < 0) {
+        drop(fs::write(path, "0"));
+    }
+}
+
+/// Whether this kernel can filter system calls.
+pub(crate) fn seccomp_is_there() -> bool {
+    Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
+}
+
+fn answer(channel: &Channel, message: Message, filters: Option<&Filters>) -> Result<(), Failure> {
+    let (reply, descriptors) = match carry_out(message, filters) {
+        Ok(done) => done,
+        Err(failure) => (Reply::Failed { reason: failure.line() }, Vec::new()),
+    };
+    let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+    channel.send(&reply.encode(), &descriptors)
+}
+
+fn carry_out(message: Message, filters: Option<&Filters>) -> Result<(Reply, Vec<OwnedFd>), Failure> {
+    let Message { frame, descriptors } = message;
+    let mut descriptors = descriptors.into_iter();
+    let none =
+        || Failure { what: "take the descriptors of a request".to_owned(), source: io::ErrorKind::NotFound.into() };
+    match Request::decode(&frame).map_err(io::Error::other).trying(|| "read a request".to_owned())? {
+        Request::Settle { joins: false } => sys::unshare(libc::CLONE_NEWCGROUP).map(|()| (Reply::Done, Vec::new())),
+        Request::Settle { joins: true } => {
+            let namespace = descriptors.next().ok_or_else(none)?;
+            sys::enter_namespace(namespace.as_fd(), libc::CLONE_NEWCGROUP).map(|()| (Reply::Done, Vec::new()))
+        }
+        Request::Probe => probe(&descriptors.next().ok_or_else(none)?).map(|()| (Reply::Done, Vec::new())),
+        Request::Prepare { tree, devices, first_uid } => {
+            let control = Channel::from(descriptors.next().ok_or_else(none)?);
+            let user_namespace = user_namespace::create(first_uid)?;
+            let cgroup = descriptors.next();
+            // SAFETY: a spawner has one thread.
+            match unsafe { sys::clone_process(NAMESPACES, cgroup.as_ref().map(AsFd::as_fd)) }? {
+                Cloned::Child => {
+                    let (tree, devices) = (Path::new(&tree), Path::new(&devices));
+                    pid1::run(Plan { tree, devices, user_namespace, control, filters })
+                }
+                Cloned::Parent { pid, pidfd } => {
+                    Ok((Reply::Prepared { pid: pid.cast_unsigned() }, vec![pidfd, user_namespace]))
+                }
+            }
+        }
+    }
+}
+
+/// Whether a process that is cloned into a cgroup lives: kernels 6.18 and 7.2 kill it at birth where `cgroup.kill` was
+/// used in one of the two cgroups.
+fn probe(cgroup: &OwnedFd) -> Result<(), Failure> {
+    let (mut told, tell) = io::pipe().trying(|| "make a pipe".to_owned())?;
+    // SAFETY: a spawner has one thread.
+    match unsafe { sys::clone_process(0, Some(cgroup.as_fd())) }? {
+        Cloned::Child => {
+            let wrote = rustix::io::write(&tell, b"x").is_ok();
+            sys::exit_now(i32::from(!wrote))
+        }
+        Cloned::Parent { .. } => {
+            drop(tell);
+            let mut byte = [0];
+            let what = || "clone a process into a cgroup and hear from it (a kernel bug kills it at birth)".to_owned();
+            told.read_exact(&mut byte).trying(what)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What worker and spawner tell each other: one question, one answer.
+
+use hearth_api::guest::{FrameError, Reader, Writer};
+
+/// Largest frame, bytes: two paths at most.
+pub(super) const FRAME_BYTES: usize = 16 * 1024;
+
+/// What the worker asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// Make a cgroup namespace here, or join the one whose descriptor is sent along.
+    Settle { joins: bool },
+    /// Clone a process into the cgroup sent along, and say whether it lived.
+    Probe,
+    /// Make a sandbox. Descriptors: PID 1's end of its channel; then, if it shall be born in one, a cgroup.
+    Prepare { tree: String, devices: String, first_uid: u32 },
+}
+
+/// What the spawner answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    Done,
+    /// Descriptors: pidfd of PID 1, user namespace.
+    Prepared {
+        pid: u32,
+    },
+    Failed {
+        reason: String,
+    },
+}
+
+impl Request {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Settle { .. } => "settle",
+            Self::Probe => "probe",
+            Self::Prepare { .. } => "prepare",
+        }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Settle { joins } => Writer::new(1).flag(*joins).frame(),
+            Self::Probe => Writer::new(2).frame(),
+            Self::Prepare { tree, devices, first_uid } => {
+                Writer::new(3).text(tree).text(devices).number(first_uid.cast_signed()).frame()
+            }
+        }
+    }
+
+    pub(super) fn decode(frame: &[u8]) -> Result<Self, FrameError> {
+        let (kind, mut fields) = Reader::new(frame)?;
+        let request = match kind {
+            1 => Self::Settle { joins: fields.flag()? },
+            2 => Self::Probe,
+            3 => Self::Prepare {
+                tree: fields.text()?,
+                devices: fields.text()?,
+                first_uid: fields.number()?.cast_unsigned(),
+            },
+            kind => return Err(FrameError::Kind(kind)),
+        };
+        fields.end(request)
+    }
+}
+
+impl Reply {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Done => Writer::new(1).frame(),
+            Self::Prepared { pid } => Writer::new(2).number(pid.cast_signed()).frame(),
+            Self::Failed { reason } => Writer::new(3).text(reason).frame(),
+        }
+    }
+
+    pub(super) fn decode(frame: &[u8]) -> Result<Self, FrameError> {
+        let (kind, mut fields) = Reader::new(frame)?;
+        let reply = match kind {
+            1 => Self::Done,
+            2 => Self::Prepared { pid: fields.number()?.cast_unsigned() },
+            3 => Self::Failed { reason: fields.text()? },
+            kind => return Err(FrameError::Kind(kind)),
+        };
+        fields.end(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_frame_comes_back_as_it_went() {
+        for request in [
+            Request::Settle { joins: true },
+            Request::Probe,
+            Request::Prepare { tree: "/a".into(), devices: "/b".into(), first_uid: 4_000_000_000 },
+        ] {
+            assert_eq!(Request::decode(&request.encode()), Ok(request));
+        }
+        for reply in [Reply::Done, Reply::Prepared { pid: 7 }, Reply::Failed { reason: "no".into() }] {
+            assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
+        }
+    }
+}
