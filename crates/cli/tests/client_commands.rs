@@ -232,3 +232,19 @@ fn nobody_at_the_endpoint_is_said_with_what_to_do() {
     let said = text(&done.stderr);
     assert!(said.contains("http://127.0.0.1:1") && said.contains("hearth up"), "{said}");
 }
+
+#[test]
+fn a_service_that_goes_away_is_not_called_absent() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        // Both the first try and the second, which the client may make as nothing was answered.
+        for stream in listener.incoming() {
+            read(&stream.expect("a connection"));
+        }
+    });
+    let done = run(&endpoint, &["invoke", "f"]);
+    assert_eq!(done.status.code(), Some(1));
+    let said = text(&done.stderr);
+    assert!(said.contains("ended the connection without an answer to 2015-03-31/functions/f/invocations"), "{said}");
+}

@@ -23,6 +23,16 @@ pub(crate) enum ClientError {
         /// Why.
         source: hyper_util::client::legacy::Error,
     },
+    /// It was there and is no more.
+    #[error("the service at {endpoint} ended the connection without an answer to {what}")]
+    Lost {
+        /// Where.
+        endpoint: String,
+        /// The request.
+        what: String,
+        /// How.
+        source: hyper_util::client::legacy::Error,
+    },
     /// The connection broke in the middle.
     #[error("read the answer to {what}")]
     Broken {

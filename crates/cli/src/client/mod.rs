@@ -135,11 +135,14 @@ impl Client {
     async fn send(&self, what: &str, request: http::request::Builder, body: Bytes) -> Result<Answer, ClientError> {
         let named = || what.to_owned();
         let request = request.body(Full::new(body)).map_err(|source| ClientError::Request { what: named(), source })?;
-        let response = self
-            .http
-            .request(request)
-            .await
-            .map_err(|source| ClientError::Unreachable { endpoint: self.endpoint.clone(), source })?;
+        let response = self.http.request(request).await.map_err(|source| {
+            let endpoint = self.endpoint.clone();
+            if source.is_connect() {
+                ClientError::Unreachable { endpoint, source }
+            } else {
+                ClientError::Lost { endpoint, what: named(), source }
+            }
+        })?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(|source| ClientError::Broken { what: named(), source })?.to_bytes();
         let answer = Answer { status: head.status, headers: head.headers, body };
