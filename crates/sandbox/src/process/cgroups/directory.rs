@@ -3,7 +3,7 @@
 use hearth_init::{Failure, Trying};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -20,7 +20,12 @@ pub(crate) fn create(directory: &Path) -> Result<(), Failure> {
 
 pub(crate) fn write(directory: &Path, file: &str, value: &str) -> Result<(), Failure> {
     let path = directory.join(file);
-    fs::write(&path, value).trying(|| format!("write {value:?} to {}", path.display()))
+    // Never created: the kernel has made it, or it is not there.
+    OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(value.as_bytes()))
+        .trying(|| format!("write {value:?} to {}", path.display()))
 }
 
 /// For files that exist only on some kernels.

@@ -1,0 +1,199 @@
+//! A hostile function: one forbidden thing at a time, straight to the kernel, and what the kernel says.
+#![expect(unsafe_code, reason = "these are system calls that no library makes")]
+
+use std::ffi::CStr;
+use std::io::{Error, Write};
+use std::process::ExitCode;
+
+/// What is tried, and the words that may come out.
+pub(crate) const ATTEMPTS: &[(&str, &str)] = &[
+    ("mount", "EPERM"),
+    ("umount", "EPERM"),
+    ("unshare user", "EPERM"),
+    ("unshare mount", "EPERM"),
+    ("setns", "EPERM"),
+    ("clone user", "EPERM"),
+    ("clone3", "ENOSYS"),
+    ("chroot", "EPERM"),
+    ("pivot_root", "EPERM"),
+    ("open_tree", "EPERM"),
+    ("fsopen", "EPERM"),
+    ("ptrace", "EPERM"),
+    ("process_vm_readv", "EPERM"),
+    ("pidfd_getfd", "EPERM"),
+    ("keyctl", "EPERM"),
+    ("add_key", "EPERM"),
+    ("bpf", "EPERM"),
+    ("perf", "EPERM"),
+    ("io_uring", "EPERM"),
+    ("userfaultfd", "EPERM"),
+    ("init_module", "EPERM"),
+    ("kexec", "EPERM"),
+    ("reboot", "EPERM"),
+    ("open_by_handle", "EPERM"),
+    ("quotactl", "EPERM"),
+    ("settimeofday", "EPERM"),
+    ("sethostname", "EPERM"),
+    ("syslog", "EPERM"),
+    ("af_packet", "EPERM"),
+    ("af_vsock", "EPERM"),
+    ("af_alg", "EPERM"),
+    ("netlink audit", "EPERM"),
+    ("raw socket", "EPERM"),
+    ("unknown call", "EPERM"),
+    ("x32 call", "EPERM"),
+    ("setuid 0", "EPERM"),
+    ("setgroups", "EPERM"),
+    ("kill 1", "EPERM"),
+    ("mknod", "EPERM"),
+    ("raise nofile", "EPERM"),
+    ("nice", "EACCES"),
+    ("tcp", "ok"),
+    ("unix", "ok"),
+    ("netlink route", "ok"),
+    ("thread", "ok"),
+    ("fork", "ok"),
+];
+
+/// Does one, prints the result.
+pub(crate) fn run(name: &str) -> ExitCode {
+    if name == "descriptors" {
+        return descriptors();
+    }
+    if name == "forks" {
+        return forks();
+    }
+    let words = if attempt(name) < 0 { errno() } else { "ok".to_owned() };
+    // Not println: a closed pipe is no panic here.
+    drop(writeln!(std::io::stdout(), "{words}"));
+    ExitCode::SUCCESS
+}
+
+fn errno() -> String {
+    match Error::last_os_error().raw_os_error() {
+        Some(libc::EPERM) => "EPERM".to_owned(),
+        Some(libc::EACCES) => "EACCES".to_owned(),
+        Some(libc::ENOSYS) => "ENOSYS".to_owned(),
+        Some(libc::EAGAIN) => "EAGAIN".to_owned(),
+        Some(libc::EMFILE) => "EMFILE".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn descriptors() -> ExitCode {
+    let opened = std::iter::from_fn(|| {
+        // SAFETY: a number comes back, or -1.
+        let fd = unsafe { libc::dup(1) };
+        (fd >= 0).then_some(fd)
+    })
+    .count();
+    let why = errno();
+    drop(writeln!(std::io::stdout(), "{opened} {why}"));
+    ExitCode::SUCCESS
+}
+
+/// Forks until refused; the children stay.
+fn forks() -> ExitCode {
+    let forked = std::iter::from_fn(|| {
+        // SAFETY: this program has one thread, and the child only waits.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            loop {
+                // SAFETY: always valid.
+                unsafe { libc::pause() };
+            }
+        }
+        (pid > 0).then_some(pid)
+    })
+    .count();
+    let why = errno();
+    drop(writeln!(std::io::stdout(), "{forked} {why}"));
+    loop {
+        // SAFETY: always valid.
+        unsafe { libc::pause() };
+    }
+}
+
+fn call(number: i64, arguments: [i64; 6]) -> i64 {
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: every argument is a small number, null, or the address of a static string; calls that would read more
+    // fail before they do.
+    unsafe { libc::syscall(number, a, b, c, d, e, f) }
+}
+
+fn text(text: &'static CStr) -> i64 {
+    text.as_ptr().addr().cast_signed() as i64
+}
+
+fn socket(family: i32, kind: i32, protocol: i32) -> i64 {
+    call(libc::SYS_socket, [family.into(), kind.into(), protocol.into(), 0, 0, 0])
+}
+
+fn clone(flags: i32) -> i64 {
+    let pid = call(libc::SYS_clone, [i64::from(flags | libc::SIGCHLD), 0, 0, 0, 0, 0]);
+    if pid == 0 {
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(0) }
+    }
+    pid
+}
+
+#[rustfmt::skip]
+fn attempt(name: &str) -> i64 {
+    let one = |number| call(number, [0; 6]);
+    match name {
+        "mount" => call(libc::SYS_mount, [text(c"none"), text(c"/tmp"), text(c"tmpfs"), 0, 0, 0]),
+        "umount" => call(libc::SYS_umount2, [text(c"/proc"), libc::MNT_DETACH.into(), 0, 0, 0, 0]),
+        "unshare user" => call(libc::SYS_unshare, [libc::CLONE_NEWUSER.into(), 0, 0, 0, 0, 0]),
+        "unshare mount" => call(libc::SYS_unshare, [libc::CLONE_NEWNS.into(), 0, 0, 0, 0, 0]),
+        "setns" => call(libc::SYS_setns, [0, 0, 0, 0, 0, 0]),
+        "clone user" => clone(libc::CLONE_NEWUSER),
+        "clone3" => one(libc::SYS_clone3),
+        "chroot" => call(libc::SYS_chroot, [text(c"/tmp"), 0, 0, 0, 0, 0]),
+        "pivot_root" => call(libc::SYS_pivot_root, [text(c"."), text(c"."), 0, 0, 0, 0]),
+        "open_tree" => call(libc::SYS_open_tree, [libc::AT_FDCWD.into(), text(c"/"), 1, 0, 0, 0]),
+        "fsopen" => call(libc::SYS_fsopen, [text(c"tmpfs"), 0, 0, 0, 0, 0]),
+        "ptrace" => call(libc::SYS_ptrace, [0; 6]),
+        "process_vm_readv" => call(libc::SYS_process_vm_readv, [1, 0, 0, 0, 0, 0]),
+        "pidfd_getfd" => call(libc::SYS_pidfd_getfd, [0, 0, 0, 0, 0, 0]),
+        "keyctl" => one(libc::SYS_keyctl),
+        "add_key" => call(libc::SYS_add_key, [text(c"user"), text(c"x"), text(c"y"), 1, -3, 0]),
+        "bpf" => one(libc::SYS_bpf),
+        "perf" => one(libc::SYS_perf_event_open),
+        "io_uring" => call(libc::SYS_io_uring_setup, [1, 0, 0, 0, 0, 0]),
+        "userfaultfd" => one(libc::SYS_userfaultfd),
+        "init_module" => one(libc::SYS_init_module),
+        "kexec" => one(libc::SYS_kexec_load),
+        "reboot" => one(libc::SYS_reboot),
+        "open_by_handle" => one(libc::SYS_open_by_handle_at),
+        "quotactl" => one(libc::SYS_quotactl),
+        "settimeofday" => one(libc::SYS_settimeofday),
+        "sethostname" => call(libc::SYS_sethostname, [text(c"x"), 1, 0, 0, 0, 0]),
+        "syslog" => call(libc::SYS_syslog, [10, 0, 0, 0, 0, 0]),
+        "af_packet" => socket(libc::AF_PACKET, libc::SOCK_DGRAM, 0),
+        "af_vsock" => socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0),
+        "af_alg" => socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0),
+        "netlink audit" => socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT),
+        "raw socket" => socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP),
+        "unknown call" => one(500),
+        "x32 call" => one(0x4000_0000 | libc::SYS_getpid),
+        "setuid 0" => one(libc::SYS_setuid),
+        "setgroups" => one(libc::SYS_setgroups),
+        "kill 1" => call(libc::SYS_kill, [1, libc::SIGKILL.into(), 0, 0, 0, 0]),
+        "mknod" => call(libc::SYS_mknod, [text(c"/tmp/node"), i64::from(libc::S_IFCHR | 0o666), 0x103, 0, 0, 0]),
+        "raise nofile" => raise_nofile(),
+        "nice" => call(libc::SYS_setpriority, [0, 0, -5, 0, 0, 0]),
+        "tcp" => socket(libc::AF_INET, libc::SOCK_STREAM, 0),
+        "unix" => socket(libc::AF_UNIX, libc::SOCK_STREAM, 0),
+        "netlink route" => socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
+        "thread" => std::thread::spawn(|| 0).join().unwrap_or(-1),
+        "fork" => clone(0),
+        _ => -1,
+    }
+}
+
+fn raise_nofile() -> i64 {
+    let more = libc::rlimit { rlim_cur: 4_096, rlim_max: 4_096 };
+    // SAFETY: the limit outlives the call.
+    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const more) }.into()
+}

@@ -1,0 +1,83 @@
+//! Ways out, each tried from inside and each closed.
+
+use crate::Test;
+use crate::attempts::ATTEMPTS;
+use crate::rig::{Rig, program};
+use std::fs;
+use std::net::TcpListener;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("forbidden_system_calls_are_refused", forbidden_system_calls_are_refused),
+    ("the_host_cannot_be_read", the_host_cannot_be_read),
+    ("the_host_cannot_be_reached", the_host_cannot_be_reached),
+    ("neighbours_share_nothing", neighbours_share_nothing),
+];
+
+fn forbidden_system_calls_are_refused(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    for (attempt, wanted) in ATTEMPTS {
+        let ran = sandbox.run_program(&program(&["/bin/hostile"], &["attempt", attempt])).unwrap();
+        assert_eq!(ran.stdout.trim(), *wanted, "{attempt}: {ran:?}");
+    }
+}
+
+fn the_host_cannot_be_read(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    let secret = rig.home.path().join("secret");
+    fs::write(&secret, "of the host").unwrap();
+    let here = secret.to_string_lossy().into_owned();
+    for script in [
+        format!("cat {here}"),
+        format!("cat /proc/1/root{here}"),
+        format!("cat /proc/1/cwd{here}"),
+        "cat /etc/shadow".to_owned(),
+        "cat /proc/1/environ".to_owned(),
+        "cat /proc/1/maps".to_owned(),
+        "ls /proc/1/fd".to_owned(),
+        "cat /proc/1/mem".to_owned(),
+        "cat /proc/kcore".to_owned(),
+        "echo b > /proc/sysrq-trigger && false".to_owned(),
+        "echo x > /proc/sys/kernel/hostname".to_owned(),
+        "echo '|/tmp/x' > /proc/sys/kernel/core_pattern".to_owned(),
+        "echo -1000 > /proc/self/oom_score_adj".to_owned(),
+        "echo 0 > /proc/self/uid_map".to_owned(),
+        "ls /sys/fs/cgroup/*".to_owned(),
+        "cat /dev/sda /dev/vda /dev/mem /dev/loop0".to_owned(),
+        "su -c true".to_owned(),
+    ] {
+        let ran = sandbox.run(&format!("{script} 2>/dev/null"));
+        assert_ne!(ran.status, hearth_sandbox::ExitStatus::Code(0), "{script}: {ran:?}");
+        assert_eq!(ran.stdout, "", "{script}");
+    }
+    // These may be read, and say nothing.
+    assert_eq!(sandbox.output("cat /proc/cmdline /proc/keys /proc/modules /proc/partitions 2>/dev/null; true"), "");
+    assert_eq!(sandbox.output("ls -A /proc/fs /proc/bus /proc/irq 2>/dev/null | grep -v :; true"), "");
+    let environment = sandbox.output("cat /proc/1/cmdline");
+    assert!(environment.starts_with("hearth-spawner"), "{environment}");
+}
+
+fn the_host_cannot_be_reached(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for address in [format!("127.0.0.1 {port}"), "169.254.169.254 80".to_owned(), "10.0.0.1 80".to_owned()] {
+        let ran = sandbox.run(&format!("echo x | nc -w 5 {address}"));
+        assert_ne!(ran.status, hearth_sandbox::ExitStatus::Code(0), "{address}: {ran:?}");
+    }
+    assert_eq!(
+        sandbox.output("ls /proc/sys/net/ipv4/conf").split_whitespace().collect::<Vec<_>>(),
+        ["all", "default", "lo"]
+    );
+}
+
+fn neighbours_share_nothing(rig: &Rig) {
+    let (one, other) = (rig.sandbox(), rig.sandbox());
+    let owner = |pid: u32| fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap();
+    assert_ne!(owner(one.sandbox.pid()), owner(other.sandbox.pid()));
+    one.output("echo mine > /tmp/shared");
+    assert_eq!(other.output("ls -A /tmp"), "");
+    let of = |pid: u32, kind: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap();
+    for kind in ["mnt", "pid", "net", "ipc", "uts", "user"] {
+        assert_ne!(of(one.sandbox.pid(), kind), of(other.sandbox.pid(), kind), "{kind}");
+    }
+}

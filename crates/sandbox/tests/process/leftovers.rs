@@ -1,0 +1,135 @@
+//! Nothing is left: after a stop, after a drop, after a `kill -9` of the whole service.
+
+use crate::Test;
+use crate::rig::{PATIENCE, Rig, config, shell};
+use hearth_sandbox::process::{ProcessSandboxes, doctor};
+use hearth_sandbox::{Assignment, Sandboxes};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::unbounded_channel;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_drop_leaves_nothing", a_drop_leaves_nothing),
+    ("a_stop_leaves_nothing", a_stop_leaves_nothing),
+    ("a_killed_service_is_swept_by_the_next", a_killed_service_is_swept_by_the_next),
+    ("doctor_finds_what_is_there", doctor_finds_what_is_there),
+];
+
+/// Our directories in every hierarchy of control groups.
+pub(crate) fn groups(name: &str) -> Vec<PathBuf> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mounted = table.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4));
+    let mut found = Vec::new();
+    for parent in mounted.map(|mount| Path::new(mount).join(name)) {
+        let sandboxes = fs::read_dir(&parent).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        found.extend(sandboxes.filter(|path| path.is_dir() && !path.ends_with("spawners")));
+        found.extend(parent.exists().then_some(parent));
+    }
+    found.sort();
+    found
+}
+
+fn loop_devices(data: &Path) -> usize {
+    let files = fs::read_dir("/sys/block").into_iter().flatten().filter_map(Result::ok);
+    let files = files.filter_map(|device| fs::read_to_string(device.path().join("loop/backing_file")).ok());
+    files.filter(|file| Path::new(file).starts_with(data)).count()
+}
+
+fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn a_drop_leaves_nothing(rig: &Rig) {
+    let before = groups("hearth-test");
+    let sandbox = rig.sandbox();
+    sandbox.start_until_line("(sleep 1000 &); echo ready; sleep 1000");
+    let pid = sandbox.sandbox.pid();
+    assert!(groups("hearth-test").len() > before.len());
+    drop(sandbox);
+    assert_eq!(groups("hearth-test"), before);
+    wait_until("PID 1 is gone", || !Path::new(&format!("/proc/{pid}")).exists());
+}
+
+fn a_stop_leaves_nothing(rig: &Rig) {
+    let config = config(&rig.home.path().join("second"), "test-second");
+    let sandboxes = ProcessSandboxes::start(config.clone()).unwrap();
+    let sandbox = rig.blank_of(&sandboxes, &rig.tree).unwrap();
+    sandbox.sandbox.assign(&rig.assignment()).unwrap();
+    sandbox.start_until_line("echo ready; sleep 1000");
+    sandboxes.stop().unwrap();
+    assert_eq!(groups("hearth-test-second"), Vec::<PathBuf>::new());
+    assert_eq!(loop_devices(&config.data), 0);
+    assert!(!Path::new(&format!("/proc/{}", sandbox.sandbox.pid())).exists());
+}
+
+fn a_killed_service_is_swept_by_the_next(rig: &Rig) {
+    let home = rig.home.path();
+    let mut owner = Command::new("/proc/self/exe")
+        .args(["owner", home.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(owner.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let pids: Vec<PathBuf> = line.split_whitespace().map(|pid| Path::new("/proc").join(pid)).collect();
+    assert_eq!(pids.len(), 3, "{line}");
+    assert!(pids.iter().all(|pid| pid.exists()));
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    assert!(!groups("hearth-test-owner").is_empty(), "a kill leaves directories");
+    let config = config(&home.join("owner"), "test-owner");
+    fs::write(config.data.join("sandbox/images/left.ext4"), "left").unwrap();
+    let next = ProcessSandboxes::start(config.clone()).unwrap();
+    wait_until("everything of the killed service is gone", || pids.iter().all(|pid| !pid.exists()));
+    wait_until("its loop devices are free", || loop_devices(&config.data) == 0);
+    assert!(!config.data.join("sandbox/images/left.ext4").exists());
+    let sandbox = rig.blank_of(&next, &rig.tree).unwrap();
+    sandbox.sandbox.assign(&rig.assignment()).unwrap();
+    assert_eq!(sandbox.output("echo works"), "works");
+    drop(sandbox);
+    next.stop().unwrap();
+    assert_eq!(groups("hearth-test-owner"), Vec::<PathBuf>::new());
+}
+
+/// The service that gets killed: three sandboxes, one of them frozen; prints their pids and waits.
+pub(crate) fn own(home: &str) -> ExitCode {
+    let home = Path::new(home);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _inside = runtime.enter();
+    let sandboxes = ProcessSandboxes::start(config(&home.join("owner"), "test-owner")).unwrap();
+    let made: Vec<_> = (0..3)
+        .map(|_| {
+            let (sender, receiver) = unbounded_channel();
+            let sandbox = sandboxes.prepare(&home.join("tree"), sender).unwrap();
+            let assignment =
+                Assignment { code: home.join("code"), layers: vec![], memory_mb: 128, ephemeral_storage_mb: 512 };
+            sandbox.assign(&assignment).unwrap();
+            let started = sandbox.start(&shell("while :; do :; done")).unwrap();
+            (sandbox, receiver, started)
+        })
+        .collect();
+    made[0].0.freeze().unwrap();
+    let pids: Vec<String> = made.iter().map(|(sandbox, ..)| sandbox.pid().to_string()).collect();
+    println!("{}", pids.join(" "));
+    std::io::stdout().flush().unwrap();
+    let mut nothing = Vec::new();
+    std::io::stdin().read_to_end(&mut nothing).unwrap(); // until it is killed, or the test is
+    ExitCode::FAILURE
+}
+
+fn doctor_finds_what_is_there(rig: &Rig) {
+    let checks = doctor(rig.home.path());
+    let of = |name: &str| checks.iter().find(|check| check.name == name).unwrap();
+    assert!(of("root").ok);
+    assert!(of("kernel").ok, "{checks:?}");
+    assert!(of("user namespaces").ok, "{checks:?}");
+    assert_eq!(of("control groups").detail, rig.sandboxes_capabilities().cgroups);
+}

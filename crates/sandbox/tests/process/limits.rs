@@ -1,0 +1,117 @@
+//! Memory, CPU, processes, descriptors, `/tmp`.
+
+use crate::Test;
+use crate::rig::Rig;
+use hearth_sandbox::{ExitStatus, Support};
+use std::time::{Duration, Instant};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("resource_limits_are_as_on_aws", resource_limits_are_as_on_aws),
+    ("too_much_memory_is_an_oom_kill", too_much_memory_is_an_oom_kill),
+    ("a_full_tmp_is_enospc_and_not_memory", a_full_tmp_is_enospc_and_not_memory),
+    ("forks_are_refused_at_the_limit", forks_are_refused_at_the_limit),
+    ("descriptors_end_at_the_limit", descriptors_end_at_the_limit),
+    ("cpu_is_limited_to_the_share", cpu_is_limited_to_the_share),
+];
+
+fn resource_limits_are_as_on_aws(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    let limits = sandbox.output("cat /proc/self/limits");
+    let of = |name: &str| {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        line[26..].split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(of("Max open files"), "1024 1024");
+    assert_eq!(of("Max processes"), "1024 1024");
+    assert_eq!(of("Max locked memory"), "65536 65536");
+    assert_eq!(of("Max core file size"), "1 1");
+    assert!(of("Max stack size").starts_with("8388608 "), "{limits}");
+}
+
+fn too_much_memory_is_an_oom_kill(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    if is_without("memory", &rig.sandboxes_capabilities().memory) {
+        return;
+    }
+    assert_eq!(sandbox.sandbox.usage().unwrap().oom_kills, 0);
+    let ran = sandbox.run("exec dd if=/dev/zero of=/dev/null bs=200M count=1");
+    assert_eq!(ran.status, ExitStatus::Signal(9), "{ran:?}");
+    assert!(sandbox.sandbox.usage().unwrap().oom_kills >= 1);
+    // What fits is counted, and what was given back is not.
+    let (started, _) = sandbox.start_until_line("x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ready; sleep 1000");
+    let used = sandbox.sandbox.usage().unwrap().memory_bytes;
+    assert!((40_000_000..134_217_728).contains(&used), "{used} bytes");
+    drop(started);
+    sandbox.empty();
+    assert!(sandbox.sandbox.usage().unwrap().memory_bytes < 10_000_000);
+    assert_eq!(sandbox.output("echo alive"), "alive");
+}
+
+fn a_full_tmp_is_enospc_and_not_memory(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    if is_without("/tmp", &rig.sandboxes_capabilities().tmp_quota) {
+        return;
+    }
+    let ran = sandbox.run("dd if=/dev/zero of=/tmp/big bs=1M count=600; du -m /tmp/big | cut -f 1; rm /tmp/big");
+    assert!(ran.stderr.contains("No space left on device"), "{ran:?}");
+    let written: u64 = ran.stdout.trim().parse().unwrap();
+    assert!((480..=512).contains(&written), "{written} MB of 512 in a function of 128 MB");
+    let usage = sandbox.sandbox.usage().unwrap();
+    assert_eq!(usage.oom_kills, 0);
+    assert!(usage.memory_bytes < 20_000_000, "{usage:?}");
+    assert_eq!(sandbox.output("echo small > /tmp/x; cat /tmp/x"), "small");
+}
+
+fn forks_are_refused_at_the_limit(rig: &Rig) {
+    let assignment = hearth_sandbox::Assignment { memory_mb: 1_024, ..rig.assignment() };
+    let (sandbox, neighbour) = (rig.sandbox_with(&assignment), rig.sandbox());
+    let spec = crate::rig::program(&["/bin/hostile"], &["attempt", "forks"]);
+    let started = sandbox.sandbox.start(&spec).unwrap();
+    let line = crate::rig::read_line(&started.stdout);
+    // With itself, 1,024.
+    assert_eq!(line, "1023 EAGAIN");
+    assert_eq!(neighbour.output("echo unharmed"), "unharmed");
+    sandbox.empty();
+    // Everybody forks, for ever, and there is still an end to it.
+    let (_started, _) = sandbox.start_until_line("b() { b | b & }; echo ready; b; sleep 1000");
+    sandbox.empty();
+    assert_eq!(sandbox.output("echo again"), "again");
+}
+
+fn descriptors_end_at_the_limit(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    let opened = sandbox.run_program(&crate::rig::program(&["/bin/hostile"], &["attempt", "descriptors"])).unwrap();
+    // 0, 1, 2 and the rest.
+    assert_eq!(opened.stdout, "1021 EMFILE\n", "{opened:?}");
+}
+
+/// How much CPU time was used can be said however slow or busy the machine is: at most the share, and one period more.
+fn cpu_is_limited_to_the_share(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    if is_without("cpu", &rig.sandboxes_capabilities().cpu) {
+        return;
+    }
+    sandbox.sandbox.limit_cpu(Some(128)).unwrap();
+    let (_started, _) = sandbox.start_until_line("(while :; do :; done) & echo ready; while :; do :; done");
+    let (begin, before) = (Instant::now(), sandbox.sandbox.usage().unwrap().cpu_ns);
+    std::thread::sleep(Duration::from_secs(2));
+    let (used, passed) = (sandbox.sandbox.usage().unwrap().cpu_ns - before, begin.elapsed());
+    let share = passed.as_nanos() * 128 / 1_769 + 2 * 100_000_000 * 128 / 1_769;
+    // Slack for what the kernel hands to each processor ahead of time: 5 ms.
+    assert!(u128::from(used) <= share + 20_000_000, "{used} ns in {passed:?}");
+    sandbox.sandbox.limit_cpu(None).unwrap();
+    let limited = sandbox.sandbox.usage().unwrap().cpu_ns;
+    let until = Instant::now() + crate::rig::PATIENCE;
+    while sandbox.sandbox.usage().unwrap().cpu_ns - limited < 300_000_000 {
+        assert!(Instant::now() < until, "full speed again");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    sandbox.empty();
+}
+
+fn is_without(what: &str, support: &Support) -> bool {
+    if let Support::Missing(reason) = support {
+        println!("SKIPPED ({what}: {reason})");
+    }
+    *support != Support::Full
+}
