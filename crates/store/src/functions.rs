@@ -4,7 +4,7 @@
 use crate::StoreError;
 use hearth_api::environments::BoxFuture;
 use hearth_api::function::{FunctionKey, FunctionVersion, Scope};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -80,4 +80,11 @@ pub trait Functions: Send + Sync + Debug {
     ///
     /// [`StoreError`]
     fn unfinished(&self) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>>;
+
+    /// Digests of all packages that functions of any scope refer to, for [`crate::Packages::sweep`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    fn packages_in_use(&self) -> BoxFuture<'_, Result<HashSet<String>, StoreError>>;
 }

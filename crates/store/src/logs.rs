@@ -15,6 +15,13 @@ pub trait Logs: Send + Sync + Debug {
     /// [`StoreError`]
     fn open(&self, scope: &Scope, group: &str, stream: &str) -> Result<Arc<dyn LogStream>, StoreError>;
 
+    /// Makes an empty group; false if there is one of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    fn create_group(&self, scope: &Scope, group: &str) -> Result<bool, StoreError>;
+
     /// Groups of a scope by name.
     ///
     /// # Errors

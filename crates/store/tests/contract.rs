@@ -50,12 +50,14 @@ macro_rules! contract {
 
 contract! {
     functions: reads_what_was_stored(alone), changes_are_compared_by_revision(alone), one_of_many_wins(shared),
-        lists_are_paged_by_name(alone), unfinished_changes_are_found(alone);
+        lists_are_paged_by_name(alone), unfinished_changes_are_found(alone),
+        packages_in_use_are_found(alone);
     packages: keeps_a_package(alone), many_put_the_same(shared), refuses_what_is_no_package(alone),
         sweeps_the_unused(alone);
     events: waits_until_done(alone), keeps_any_payload(alone);
     logs: describes_groups_and_streams(plain), reads_pages_both_ways(plain), selects_by_time(plain),
         keeps_messages_as_they_are(plain), writers_share_a_stream(plain), deletes_a_group(plain),
+        makes_a_group(plain),
         survives_any_position(plain), names_are_not_paths(plain);
 }
 

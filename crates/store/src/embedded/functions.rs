@@ -8,7 +8,7 @@ use super::writer::Writer;
 use crate::{FunctionRecord, StoreError};
 use hearth_api::function::{FunctionKey, Scope, State, UpdateStatus};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -129,6 +129,21 @@ impl FunctionTable {
         self.reader.read("list the functions whose change was under way".to_owned(), query).await
     }
 
+    pub(super) async fn packages_in_use(&self) -> Result<HashSet<String>, StoreError> {
+        let query = |database: &Connection| {
+            let mut select = database.prepare("SELECT record FROM functions")?;
+            let mut rows = select.query([])?;
+            let mut used = HashSet::new();
+            while let Some(row) = rows.next()? {
+                let record: References = serde_json::from_slice(row.get_ref(0)?.as_blob()?).map_err(damaged)?;
+                let versions = [Some(record.latest), record.previous];
+                used.extend(versions.into_iter().flatten().map(|version| version.code.sha256));
+            }
+            Ok(used)
+        };
+        self.reader.read("list the packages in use".to_owned(), query).await
+    }
+
     fn publish(&self) -> impl FnOnce(&Arc<FunctionRecord>) + Send + 'static {
         let cache = Arc::clone(&self.cache);
         move |record| cache.replace(record)
@@ -144,6 +159,18 @@ fn select(database: &Connection, key: &FunctionKey) -> rusqlite::Result<Option<A
 fn decode(row: &Row<'_>) -> rusqlite::Result<Arc<FunctionRecord>> {
     let record = row.get_ref(0)?.as_blob()?;
     serde_json::from_slice(record).map(Arc::new).map_err(damaged)
+}
+
+/// As much of a record as names its packages: a start reads this of every function.
+#[derive(Debug, serde::Deserialize)]
+struct References {
+    latest: Reference,
+    previous: Option<Reference>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+struct Reference {
+    code: hearth_api::function::Code,
 }
 
 /// A record as its row.

@@ -106,6 +106,10 @@ impl Functions for EmbeddedStore {
     fn unfinished(&self) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>> {
         Box::pin(self.functions.unfinished())
     }
+
+    fn packages_in_use(&self) -> BoxFuture<'_, Result<HashSet<String>, StoreError>> {
+        Box::pin(self.functions.packages_in_use())
+    }
 }
 
 impl Packages for EmbeddedStore {
@@ -143,6 +147,10 @@ impl EventQueue for EmbeddedStore {
 impl Logs for EmbeddedStore {
     fn open(&self, scope: &Scope, group: &str, stream: &str) -> Result<Arc<dyn LogStream>, StoreError> {
         self.logs.open(scope, group, stream)
+    }
+
+    fn create_group(&self, scope: &Scope, group: &str) -> Result<bool, StoreError> {
+        self.logs.create_group(scope, group)
     }
 
     fn groups(&self, scope: &Scope) -> Result<Vec<LogGroupInfo>, StoreError> {

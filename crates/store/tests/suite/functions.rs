@@ -81,6 +81,26 @@ pub async fn lists_are_paged_by_name(store: &impl Functions) {
     assert!(store.list(&scope("us-west-2"), None, 10).await.unwrap().is_empty());
 }
 
+/// The packages of what serves and of what is about to, in every scope.
+pub async fn packages_in_use_are_found(store: &impl Functions) {
+    assert!(store.packages_in_use().await.unwrap().is_empty());
+    let with = |key: FunctionKey, sha256: &str| {
+        let mut record = function(key);
+        Arc::make_mut(&mut record.latest).code.sha256 = sha256.to_owned();
+        record
+    };
+    let mut updating = with(key("a"), "new");
+    updating.previous = Some(with(key("a"), "old").latest);
+    store.create(updating).await.unwrap();
+    store.create(with(key("b"), "new")).await.unwrap();
+    store.create(with(key("gone"), "gone")).await.unwrap();
+    store.delete(&key("gone")).await.unwrap();
+    let foreign = FunctionKey { scope: scope("eu-central-1"), name: "a".to_owned() };
+    store.create(with(foreign, "foreign")).await.unwrap();
+    let used = store.packages_in_use().await.unwrap();
+    assert_eq!(used, ["new", "old", "foreign"].map(str::to_owned).into());
+}
+
 /// Creations and updates under way are found, and those that ended are not.
 pub async fn unfinished_changes_are_found(store: &impl Functions) {
     store.create(function(key("done"))).await.unwrap();

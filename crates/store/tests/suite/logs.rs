@@ -143,6 +143,18 @@ pub fn deletes_a_group(store: &impl Logs) {
     assert_eq!(times(&page(store, &LogQuery { limit: 9, ..LogQuery::default() })), [2]);
 }
 
+/// A group can be made without a stream, once.
+pub fn makes_a_group(store: &impl Logs) {
+    let scope_here = scope("us-east-1");
+    assert!(store.create_group(&scope_here, GROUP).unwrap());
+    assert!(!store.create_group(&scope_here, GROUP).unwrap());
+    assert_eq!(store.groups(&scope_here).unwrap()[0].name, GROUP);
+    assert!(store.streams(&scope_here, GROUP).unwrap().unwrap().is_empty());
+    store.open(&scope_here, GROUP, STREAM).unwrap().append(&[event(1)]).unwrap();
+    assert!(store.delete_group(&scope_here, GROUP).unwrap());
+    assert!(store.create_group(&scope_here, GROUP).unwrap());
+}
+
 /// Any number as a position finds events or none, never something that was not written.
 pub fn survives_any_position(store: &impl Logs) {
     let stream = store.open(&scope("us-east-1"), GROUP, STREAM).unwrap();

@@ -277,6 +277,10 @@ impl Logs for FakeLogs {
         Ok(Arc::new(FakeStream(Arc::clone(&self.0), stream.to_owned())))
     }
 
+    fn create_group(&self, _scope: &Scope, _group: &str) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
     fn groups(&self, _scope: &Scope) -> Result<Vec<LogGroupInfo>, StoreError> {
         Ok(Vec::new())
     }

@@ -52,6 +52,10 @@ impl LogFiles {
         )?)
     }
 
+    pub(super) fn create_group(&self, scope: &Scope, group: &str) -> Result<bool, StoreError> {
+        self.shared.make_group(&self.group_path(scope, group)?, group)
+    }
+
     pub(super) fn groups(&self, scope: &Scope) -> Result<Vec<LogGroupInfo>, StoreError> {
         let mut groups = Vec::new();
         for directory in list(&self.scope_path(scope))? {
@@ -135,10 +139,10 @@ impl LogFiles {
 }
 
 impl Shared {
-    /// Makes a group's directory, with its head or not at all.
-    fn make_group(&self, directory: &Path, group: &str) -> Result<(), StoreError> {
+    /// Makes a group's directory, with its head or not at all; false if it is there already.
+    fn make_group(&self, directory: &Path, group: &str) -> Result<bool, StoreError> {
         if is_group(directory)? {
-            return Ok(());
+            return Ok(false);
         }
         let scratch = self.data.scratch()?;
         write_synced(&scratch.path().join(GROUP_FILE), &record::encode_head(now_ms(), group))?;
@@ -146,8 +150,8 @@ impl Shared {
             make_directory(parent)?;
         }
         match fs::rename(scratch.path(), directory) {
-            Ok(()) => Ok(()),
-            Err(_) if is_group(directory)? => Ok(()),
+            Ok(()) => Ok(true),
+            Err(_) if is_group(directory)? => Ok(false),
             Err(source) => Err(failed("make", directory, source)),
         }
     }
