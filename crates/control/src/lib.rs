@@ -89,12 +89,15 @@ impl FrontDoor {
     }
 
     /// Takes up what a stop or a `kill -9` left unfinished: functions that were being created or updated, and events
-    /// that were accepted but not handled. Call it once, before [`FrontDoor::serve`].
+    /// that were accepted but not handled. Removes packages that no function refers to. Call it once, before
+    /// [`FrontDoor::serve`] and before anything runs.
     ///
     /// # Errors
     ///
-    /// When the store cannot be read; nothing has been taken up then.
+    /// When the store fails; part of it may have been taken up then.
     pub async fn recover(self: &Arc<Self>) -> Result<(), hearth_store::StoreError> {
+        let used = self.stores.functions.packages_in_use().await?;
+        self.stores.packages.sweep(&used).await?;
         for record in self.stores.functions.unfinished().await? {
             functions::settle::spawn(self, record.latest.key.clone());
         }

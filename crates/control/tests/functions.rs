@@ -269,3 +269,21 @@ async fn a_change_that_was_under_way_is_settled_by_the_next_start() {
     assert_eq!(second.settled("f").await["Timeout"], 7);
     assert_eq!(second.settled("g").await["Timeout"], 7);
 }
+
+#[tokio::test]
+async fn packages_that_no_function_refers_to_go_at_the_next_start() {
+    use hearth_store::Packages as _;
+    let data = Data::new();
+    let first = Service::start(&data).await;
+    let path = format!("{FUNCTIONS}/f/code");
+    let kept = first.active("f").await;
+    let gone = first.put(&path, &json!({ "ZipFile": OTHER_ZIP, "DryRun": true })).await.json();
+    let code = |shown: &Value| hearth_api::function::Code {
+        sha256: shown["CodeSha256"].as_str().expect("digest").to_owned(),
+        size: shown["CodeSize"].as_u64().expect("size"),
+    };
+    assert!(data.store.zip(&code(&gone)).await.is_ok());
+    let _second = Service::start(&data).await;
+    assert!(data.store.zip(&code(&gone)).await.is_err());
+    assert!(data.store.zip(&code(&kept)).await.is_ok());
+}

@@ -170,6 +170,9 @@ async fn logs_can_be_written_and_deleted_by_hand() {
     let put = json!({ "logGroupName": GROUP, "logStreamName": "s", "logEvents": events });
     let missing = |what: &str| json!({ "__type": "ResourceNotFoundException", "message": format!("The specified log {what} does not exist.") });
     assert_eq!(service.logs("PutLogEvents", &put).await.json(), missing("group"));
+    let group = json!({ "logGroupName": GROUP });
+    assert_eq!(service.logs("CreateLogGroup", &group).await.status, 200);
+    assert_eq!(service.logs("CreateLogGroup", &group).await.json()["__type"], "ResourceAlreadyExistsException");
     write(&data, "other", &[(1, "x")]);
     assert_eq!(service.logs("PutLogEvents", &put).await.json(), missing("stream"));
     let stream = json!({ "logGroupName": GROUP, "logStreamName": "s" });

@@ -1,4 +1,4 @@
-//! `DescribeLogGroups` and `DeleteLogGroup`.
+//! `DescribeLogGroups`, `CreateLogGroup` and `DeleteLogGroup`.
 
 use super::{PAGE, Request, internal, invalid, no_group, page};
 use crate::members::{number, parse_page_token};
@@ -46,6 +46,14 @@ impl Request<'_> {
             "logGroupClass": "STANDARD",
             "logGroupArn": arn,
         })
+    }
+
+    /// Makes an empty group.
+    pub(super) fn create_group(&self) -> Result<(), ApiError> {
+        let made = self.logs.create_group(self.scope, self.group()?).map_err(internal)?;
+        let exists =
+            || ApiError::new(ErrorKind::ResourceAlreadyExistsException, "The specified log group already exists");
+        if made { Ok(()) } else { Err(exists()) }
     }
 
     /// Deletes a group with everything in it.

@@ -89,6 +89,7 @@ impl Request<'_> {
             "DescribeLogStreams" => self.describe_streams().map(Answer::ok),
             "GetLogEvents" => self.get_events().map(Answer::ok),
             "FilterLogEvents" => self.filter_events().map(Answer::ok),
+            "CreateLogGroup" => self.create_group().map(|()| DONE),
             "CreateLogStream" => self.create_stream().map(|()| DONE),
             "PutLogEvents" => self.put_events().map(Answer::ok),
             "DeleteLogGroup" => self.delete_group().map(|()| DONE),
