@@ -75,6 +75,8 @@ pub(super) enum Runtime {
 pub(super) struct Memory {
     pub(super) peak_bytes: u64,
     pub(super) oom_kills: u64,
+    /// Those of earlier launches.
+    pub(super) oom_kills_before: u64,
     pub(super) sampled: Moment,
 }
 
@@ -397,10 +399,10 @@ impl Driver {
         self.feed(Event::RuntimeFailed { generation: self.machine.generation(), fault });
     }
 
+    /// Whether the kernel has killed for want of memory since the launch. (Samples in between may have seen it first.)
     fn killed_for_memory(&mut self) -> bool {
-        let before = self.memory.oom_kills;
         self.sample_memory();
-        self.memory.oom_kills > before
+        self.memory.oom_kills > self.memory.oom_kills_before
     }
 
     pub(super) fn sample_memory(&mut self) {

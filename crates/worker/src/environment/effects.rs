@@ -44,8 +44,8 @@ impl Driver {
         self.result = None;
         self.init_error = None;
         self.exit_text.clear();
-        // Processes killed so far were of an earlier launch.
         self.sample_memory();
+        self.memory.oom_kills_before = self.memory.oom_kills;
         self.memory.peak_bytes = 0;
         if phase == InitPhase::Init {
             let region = &self.me.function.key.scope.region;
