@@ -263,3 +263,55 @@ impl Cache {
         &self.shards[(self.hasher.hash_one(key) % SHARDS as u64) as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hearth_api::function::{Code, FunctionVersion};
+    use hearth_core::ids::{AccountId, Region};
+    use std::collections::BTreeMap;
+    use uuid::Uuid;
+
+    fn record(revision: u64) -> Arc<FunctionRecord> {
+        let scope =
+            Scope { account: AccountId::parse("000000000000").unwrap(), region: Region::parse("us-east-1").unwrap() };
+        let latest = FunctionVersion {
+            key: FunctionKey { scope, name: "a".to_owned() },
+            version: "$LATEST".to_owned(),
+            incarnation: Uuid::nil(),
+            runtime: String::new(),
+            handler: String::new(),
+            role: String::new(),
+            description: String::new(),
+            memory_mb: 128,
+            timeout_s: 3,
+            ephemeral_storage_mb: 512,
+            environment: None,
+            code: Code { sha256: String::new(), size: 0 },
+            passive: BTreeMap::new(),
+            log_group: String::new(),
+            last_modified: String::new(),
+            revision_id: Uuid::nil(),
+            state: State::Active,
+            last_update: UpdateStatus::Successful,
+        };
+        Arc::new(FunctionRecord { latest: Arc::new(latest), previous: None, tags: BTreeMap::new(), revision })
+    }
+
+    #[test]
+    fn a_slow_read_puts_nothing_old_back() {
+        let cache = Cache::default();
+        let key = record(1).latest.key.clone();
+        let before = cache.generation(&key);
+        cache.replace(&record(2));
+        assert_eq!(cache.remember(key.clone(), record(1), before).revision, 2);
+        assert_eq!(cache.get(&key), Some(record(2)));
+        let before = cache.generation(&key);
+        cache.forget(&key);
+        cache.remember(key.clone(), record(2), before);
+        assert_eq!(cache.get(&key), None);
+        let before = cache.generation(&key);
+        cache.remember(key.clone(), record(3), before);
+        assert_eq!(cache.get(&key), Some(record(3)));
+    }
+}

@@ -10,6 +10,10 @@ use std::path::Path;
 
 /// Reused between appends unless one was large.
 const BUFFER_BYTES: usize = 64 * 1_024;
+/// Read at once for one record at an end of a file: there may be thousands of files to describe.
+const END_BYTES: u64 = 2_048;
+/// Read at once for all records of a file.
+const SCAN_BYTES: u64 = 1 << 20;
 
 /// A file open for appending: the only one of its stream.
 #[derive(Debug)]
@@ -93,7 +97,7 @@ fn whole_records(bytes: &[u8]) -> u64 {
 /// The head of a file; `None` when a crash came before it was complete.
 pub(super) fn head(file: &File) -> io::Result<Option<Head>> {
     let length = file.metadata()?.len().min(HEAD_BYTES as u64);
-    Ok(Window::new(file, Direction::Backwards).bytes(0, length)?.and_then(record::parse_head))
+    Ok(Window::new(file, Direction::Backwards, length).bytes(0, length)?.and_then(record::parse_head))
 }
 
 /// Where the records of a file end that nobody appends to; what a crash left incomplete after them is cut off.
@@ -108,10 +112,10 @@ pub(super) fn settle(path: &Path, file: &File, head: &Head) -> io::Result<u64> {
 /// Almost always the end of the file, which its last record proves. Otherwise everything is read once.
 fn end(file: &File, head: &Head) -> io::Result<u64> {
     let size = file.metadata()?.len();
-    if size == head.length || before(&mut Window::new(file, Direction::Backwards), size)?.is_some() {
+    if size == head.length || before(&mut Window::new(file, Direction::Backwards, END_BYTES), size)?.is_some() {
         return Ok(size);
     }
-    let mut window = Window::new(file, Direction::Forwards);
+    let mut window = Window::new(file, Direction::Forwards, SCAN_BYTES);
     let mut end = head.length;
     while let Some((next, _record)) = at(&mut window, end, size)? {
         end = next;
@@ -143,9 +147,9 @@ pub(super) fn before<'w>(window: &'w mut Window<'_>, end: u64) -> io::Result<Opt
 
 /// What `DescribeLogStreams` shows of a file whose good records end at `end`.
 pub(super) fn describe(file: &File, head: Head, end: u64) -> io::Result<LogStreamInfo> {
-    let first_event_ms =
-        at(&mut Window::new(file, Direction::Forwards), head.length, end)?.map(|(_, first)| first.timestamp_ms);
-    let mut window = Window::new(file, Direction::Backwards);
+    let mut window = Window::new(file, Direction::Forwards, END_BYTES);
+    let first_event_ms = at(&mut window, head.length, end)?.map(|(_, first)| first.timestamp_ms);
+    let mut window = Window::new(file, Direction::Backwards, END_BYTES);
     let last = if end > head.length { before(&mut window, end)? } else { None };
     Ok(LogStreamInfo {
         name: head.name,
@@ -155,4 +159,30 @@ pub(super) fn describe(file: &File, head: Head, end: u64) -> io::Result<LogStrea
         last_ingestion_ms: last.as_ref().map(|(_, last)| last.ingestion_ms),
         stored_bytes: end,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_records_of_a_short_write_are_kept() {
+        let mut bytes = Vec::new();
+        record::encode(&mut bytes, 1, 2, "one");
+        let first = bytes.len();
+        record::encode(&mut bytes, 1, 2, "two");
+        for (written, kept) in [(0, 0), (3, 0), (first - 1, 0), (first, first), (bytes.len() - 1, first)] {
+            assert_eq!(whole_records(&bytes[..written]), kept as u64);
+        }
+        assert_eq!(whole_records(&bytes), bytes.len() as u64);
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_and_moves_nothing() {
+        let file = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+        let mut appender = Appender { file, end: 0, buffer: Vec::new() };
+        let event = LogEvent { timestamp_ms: 1, ingestion_ms: 2, message: "x".to_owned() };
+        assert_eq!(appender.append(&[event]).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(appender.end(), 0);
+    }
 }

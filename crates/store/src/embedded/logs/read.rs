@@ -8,6 +8,9 @@ use crate::{LogEvent, LogPage, LogQuery};
 use std::fs::File;
 use std::io;
 
+/// Read at once (ours: a few hundred ordinary lines).
+const BLOCK_BYTES: u64 = 64 * 1_024;
+
 /// Events of a file whose records lie between its head and `end`.
 pub(super) fn page(file: &File, head: &Head, end: u64, query: &LogQuery) -> io::Result<LogPage> {
     let position = query.position.clamp(head.length, end.max(head.length));
@@ -15,7 +18,7 @@ pub(super) fn page(file: &File, head: &Head, end: u64, query: &LogQuery) -> io::
 }
 
 fn forwards(file: &File, limit: u64, position: u64, query: &LogQuery) -> io::Result<LogPage> {
-    let mut window = Window::new(file, Direction::Forwards);
+    let mut window = Window::new(file, Direction::Forwards, BLOCK_BYTES);
     let mut page = LogPage { events: Vec::new(), start: position, end: position };
     while page.events.len() < query.limit
         && let Some((next, record)) = at(&mut window, page.end, limit)?
@@ -30,7 +33,7 @@ fn forwards(file: &File, limit: u64, position: u64, query: &LogQuery) -> io::Res
 }
 
 fn backwards(file: &File, head: &Head, position: u64, query: &LogQuery) -> io::Result<LogPage> {
-    let mut window = Window::new(file, Direction::Backwards);
+    let mut window = Window::new(file, Direction::Backwards, BLOCK_BYTES);
     let mut page = LogPage { events: Vec::new(), start: position, end: position };
     while page.events.len() < query.limit
         && page.start > head.length

@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-const BLOCK_BYTES: u64 = 64 * 1_024;
-
 /// Which way the reader goes: where the block lies around what is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Direction {
@@ -19,21 +17,23 @@ pub(super) enum Direction {
 pub(super) struct Window<'a> {
     file: &'a File,
     direction: Direction,
+    block_bytes: u64,
     start: u64,
     block: Vec<u8>,
 }
 
 impl<'a> Window<'a> {
-    pub(super) fn new(file: &'a File, direction: Direction) -> Self {
-        Self { file, direction, start: 0, block: Vec::new() }
+    /// Reads at least `block_bytes` at a time.
+    pub(super) fn new(file: &'a File, direction: Direction, block_bytes: u64) -> Self {
+        Self { file, direction, block_bytes, start: 0, block: Vec::new() }
     }
 
     /// Bytes `start..end`; `None` when the file does not have them all.
     pub(super) fn bytes(&mut self, start: u64, end: u64) -> io::Result<Option<&[u8]>> {
         if self.range(start, end).is_none() {
             let (from, to) = match self.direction {
-                Direction::Forwards => (start, end.max(start.saturating_add(BLOCK_BYTES))),
-                Direction::Backwards => (start.min(end.saturating_sub(BLOCK_BYTES)), end),
+                Direction::Forwards => (start, end.max(start.saturating_add(self.block_bytes))),
+                Direction::Backwards => (start.min(end.saturating_sub(self.block_bytes)), end),
             };
             self.load(from, to)?;
         }
@@ -79,7 +79,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(&content, 0).unwrap();
         for direction in [Direction::Forwards, Direction::Backwards] {
-            let mut window = Window::new(&file, direction);
+            let mut window = Window::new(&file, direction, 64 * 1_024);
             for (start, end) in [(0, 4), (4, 90_000), (299_999, 300_000), (10, 20), (70_000, 70_000), (0, 300_000)] {
                 let expected = &content[usize::try_from(start).unwrap()..usize::try_from(end).unwrap()];
                 assert_eq!(window.bytes(start, end).unwrap(), Some(expected), "{direction:?} {start} {end}");
