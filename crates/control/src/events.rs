@@ -6,7 +6,7 @@
 
 use crate::FrontDoor;
 use crate::functions::internal;
-use crate::invoke::{invoked_arn, target_of};
+use crate::invoke::{invoked_arn, new_trace_id, target_of};
 use hearth_api::environments::{Invocation, InvokeError, InvokeResponse};
 use hearth_api::error::{ApiError, ThrottleReason};
 use hearth_store::{QueuedEvent, StoreError};
@@ -131,7 +131,7 @@ async fn attempt(door: &FrontDoor, event: &QueuedEvent) -> Attempt {
         payload: event.payload.clone(),
         invoked_function_arn: invoked_arn(event),
         client_context: event.client_context.clone(),
-        trace_id: None,
+        trace_id: Some(new_trace_id(event.request_id)),
         log_tail: false,
     };
     match door.environments.invoke(function, invocation).await {

@@ -19,6 +19,7 @@ use hearth_api::error::{ApiError, ErrorKind, Protocol};
 use hearth_api::function::{FunctionKey, FunctionVersion, State};
 use hearth_api::model::Routed;
 use hearth_api::payload::check_json;
+use hearth_core::ids::RequestId;
 use hearth_core::limits::{EVENT_PAYLOAD_BYTES, PENDING_WAIT_MS, REQUEST_PAYLOAD_BYTES};
 use hearth_store::{FunctionRecord, QueuedEvent};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -30,6 +31,7 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 /// Longest `X-Amz-Client-Context`, bytes of base64 (documented).
 const CLIENT_CONTEXT_BYTES: usize = 3_583;
@@ -159,8 +161,13 @@ fn trace_id(headers: &HeaderMap, call: &Call) -> String {
     if let Some(given) = given.filter(|given| !given.is_empty() && given.len() <= TRACE_ID_BYTES) {
         return given.to_owned();
     }
-    let (id, seconds) = (call.request_id.0, Timestamp::now().as_second());
-    let (root, parent) = (id & ((1 << 96) - 1), uuid::Uuid::new_v4().as_u128() & u128::from(u64::MAX));
+    new_trace_id(call.request_id)
+}
+
+/// A trace that is not sampled.
+pub(crate) fn new_trace_id(RequestId(id): RequestId) -> String {
+    let seconds = Timestamp::now().as_second();
+    let (root, parent) = (id & ((1 << 96) - 1), Uuid::new_v4().as_u128() & u128::from(u64::MAX));
     format!("Root=1-{seconds:08x}-{root:024x};Parent={parent:016x};Sampled=0")
 }
 

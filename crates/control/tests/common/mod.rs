@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// A zip with one file, `app.py`.
@@ -38,6 +39,8 @@ pub(crate) struct FakeEnvironments {
     pub(crate) retired: Mutex<Vec<(FunctionKey, Option<Uuid>)>>,
     pub(crate) answers: Mutex<VecDeque<Result<InvokeResponse, InvokeError>>>,
     pub(crate) changed: Notify,
+    /// If there is one, invocations end when it lets them.
+    pub(crate) gate: Mutex<Option<Arc<Semaphore>>>,
 }
 
 impl Environments for FakeEnvironments {
@@ -55,7 +58,13 @@ impl Environments for FakeEnvironments {
         let answer = self.answers.lock().expect("lock").pop_front().unwrap_or(Ok(echo));
         self.calls.lock().expect("lock").push((function, invocation));
         self.changed.notify_waiters();
-        Box::pin(async { answer })
+        let gate = self.gate.lock().expect("lock").clone();
+        Box::pin(async move {
+            if let Some(gate) = gate {
+                gate.acquire().await.expect("open").forget();
+            }
+            answer
+        })
     }
 
     fn retire(&self, key: &FunctionKey, keep: Option<Uuid>) {
@@ -134,6 +143,7 @@ pub(crate) struct Service {
     pub(crate) environments: Arc<FakeEnvironments>,
     client: Client<HttpConnector, Full<Bytes>>,
     stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<()>,
 }
 
 impl Service {
@@ -151,9 +161,9 @@ impl Service {
         let door = FrontDoor::new(config, stores, environments.clone());
         door.recover().await.expect("recovered");
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(door.serve(listener, async move { drop(stopped.await) }));
+        let served = tokio::spawn(door.serve(listener, async move { drop(stopped.await) }));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { address, environments, client, stop: Some(stop) }
+        Self { address, environments, client, stop: Some(stop), served }
     }
 
     pub(crate) async fn send(
@@ -222,8 +232,18 @@ impl Service {
         self.send(Method::POST, &format!("{FUNCTIONS}/{name}/invocations"), headers, payload).await
     }
 
+    /// Tells the service to stop; it ends when its requests have been answered.
     pub(crate) fn stop(&mut self) {
         drop(self.stop.take());
+    }
+
+    /// What tells it to stop when it is dropped.
+    pub(crate) fn stopper(&mut self) -> oneshot::Sender<()> {
+        self.stop.take().expect("it runs")
+    }
+
+    pub(crate) async fn stopped(self) {
+        tokio::time::timeout(PATIENCE, self.served).await.expect("it ends").expect("no panic");
     }
 }
 
