@@ -183,15 +183,19 @@ pub(super) fn make_directory(path: &Path) -> Result<(), StoreError> {
     fs::DirBuilder::new().recursive(true).mode(0o711).create(path).map_err(|source| failed("make", path, source))
 }
 
+/// Writes a new file.
+pub(super) fn write_new(path: &Path, content: &[u8]) -> Result<File, StoreError> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(content)?;
+        Ok(file)
+    };
+    write().map_err(|source: std::io::Error| failed("write", path, source))
+}
+
 /// Writes a new file and waits until it is on the disk.
 pub(super) fn write_synced(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
-        .map_err(|source| failed("write", path, source))
+    write_new(path, content)?.sync_all().map_err(|source| failed("sync", path, source))
 }
 
 /// Waits until a file's content, or a directory's entries, are on the disk.

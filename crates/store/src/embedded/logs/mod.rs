@@ -10,7 +10,7 @@ mod record;
 mod stream;
 mod window;
 
-use super::directory::{DataDirectory, failed, make_directory, write_synced};
+use super::directory::{DataDirectory, failed, make_directory, write_new};
 use crate::{LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, StoreError};
 use hearth_api::function::Scope;
 use std::ffi::OsStr;
@@ -140,20 +140,27 @@ impl LogFiles {
 
 impl Shared {
     /// Makes a group's directory, with its head or not at all; false if it is there already.
+    ///
+    /// Not synced: a cold start must not wait for the disk. What a power failure makes of the head is mended here.
     fn make_group(&self, directory: &Path, group: &str) -> Result<bool, StoreError> {
-        if is_group(directory)? {
+        if group_head(directory)?.is_some() {
             return Ok(false);
         }
         let scratch = self.data.scratch()?;
-        write_synced(&scratch.path().join(GROUP_FILE), &record::encode_head(now_ms(), group))?;
+        let head = scratch.path().join(GROUP_FILE);
+        write_new(&head, &record::encode_head(now_ms(), group))?;
         if let Some(parent) = directory.parent() {
             make_directory(parent)?;
         }
-        match fs::rename(scratch.path(), directory) {
-            Ok(()) => Ok(true),
-            Err(_) if is_group(directory)? => Ok(false),
-            Err(source) => Err(failed("make", directory, source)),
+        if fs::rename(scratch.path(), directory).is_ok() {
+            return Ok(true);
         }
+        // There is a directory: somebody was faster, or its head is damaged.
+        if group_head(directory)?.is_some() {
+            return Ok(false);
+        }
+        fs::rename(&head, directory.join(GROUP_FILE)).map_err(|source| failed("make", directory, source))?;
+        Ok(true)
     }
 }
 
@@ -166,19 +173,23 @@ fn is_group(directory: &Path) -> Result<bool, StoreError> {
 }
 
 fn describe_group(directory: &Path) -> Result<Option<LogGroupInfo>, StoreError> {
-    let path = directory.join(GROUP_FILE);
-    let head = match File::open(&path).and_then(|file| file::head(&file)) {
-        Ok(Some(head)) => head,
-        Ok(None) => return Ok(None),
-        Err(gone) if matches!(gone.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-        Err(source) => return Err(failed("read", &path, source)),
-    };
+    let Some(head) = group_head(directory)? else { return Ok(None) };
     let mut stored_bytes = 0;
     for file in list(directory)? {
         // One that vanishes meanwhile belongs to a group that is being deleted.
         stored_bytes += fs::metadata(&file).map_or(0, |metadata| metadata.len());
     }
     Ok(Some(LogGroupInfo { name: head.name, created_ms: head.created_ms, stored_bytes }))
+}
+
+/// The head of a group; `None` when there is no such group, or its head is damaged.
+fn group_head(directory: &Path) -> Result<Option<record::Head>, StoreError> {
+    let path = directory.join(GROUP_FILE);
+    match File::open(&path).and_then(|file| file::head(&file)) {
+        Ok(head) => Ok(head),
+        Err(gone) if matches!(gone.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(source) => Err(failed("read", &path, source)),
+    }
 }
 
 /// Paths in a directory; none if there is no such directory.
@@ -194,4 +205,26 @@ fn list(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hearth_core::ids::{AccountId, Region};
+
+    #[test]
+    fn a_group_whose_head_was_lost_is_mended_with_its_streams() {
+        let data = tempfile::tempdir().unwrap();
+        let scope =
+            Scope { account: AccountId::parse("000000000000").unwrap(), region: Region::parse("us-east-1").unwrap() };
+        let open = || LogFiles::new(Arc::new(DataDirectory::open(data.path()).unwrap()));
+        open().open(&scope, "g", "s").unwrap();
+        let head = data.path().join("logs/000000000000/us-east-1/g").join(GROUP_FILE);
+        fs::write(&head, "").unwrap();
+        let logs = open();
+        assert!(logs.groups(&scope).unwrap().is_empty());
+        logs.open(&scope, "g", "t").unwrap();
+        assert_eq!(logs.groups(&scope).unwrap()[0].name, "g");
+        assert_eq!(logs.streams(&scope, "g").unwrap().unwrap().len(), 2);
+    }
 }
