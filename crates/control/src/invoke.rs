@@ -241,3 +241,50 @@ pub(crate) fn target_of(event: &QueuedEvent) -> Target {
     let qualifier = event.qualifier.clone().or_else(|| Some(LATEST.to_owned()));
     Target { key: event.key.clone(), qualifier }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::functions::settle;
+    use crate::testing::{door, record, version};
+    use hearth_api::function::UpdateStatus;
+
+    fn target() -> Target {
+        Target { key: version("f").key, qualifier: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_function_that_stays_pending_cannot_be_invoked() {
+        let (_data, door) = door();
+        let pending = FunctionVersion { state: State::Pending, ..version("f") };
+        door.stores.functions.create(record(pending)).await.expect("stored");
+        let before = Instant::now();
+        assert_eq!(door.invocable(&target()).await, Err(ApiError::wrong_state("Pending")));
+        assert_eq!(before.elapsed().as_millis() / 100, u128::from(PENDING_WAIT_MS) / 100);
+    }
+
+    #[tokio::test]
+    async fn a_function_that_becomes_active_can() {
+        let (_data, door) = door();
+        let pending = FunctionVersion { state: State::Pending, ..version("f") };
+        door.stores.functions.create(record(pending)).await.expect("stored");
+        let target = target();
+        // In this order: it is waited for when it settles.
+        let (invocable, ()) =
+            tokio::join!(biased; door.invocable(&target), async { settle::spawn(&door, target.key.clone()) });
+        assert_eq!(invocable.expect("active").state, State::Active);
+    }
+
+    #[tokio::test]
+    async fn what_was_there_before_serves_until_an_update_is_settled() {
+        let (_data, door) = door();
+        let before = FunctionVersion { timeout_s: 1, ..version("f") };
+        let updating = FunctionVersion { last_update: UpdateStatus::InProgress, ..version("f") };
+        let half = FunctionRecord { previous: Some(Arc::new(before)), ..record(updating) };
+        door.stores.functions.create(half).await.expect("stored");
+        assert_eq!(door.invocable(&target()).await.expect("active").timeout_s, 1);
+        settle::spawn(&door, target().key);
+        door.settled.notified().await;
+        assert_eq!(door.invocable(&target()).await.expect("active").timeout_s, 3);
+    }
+}

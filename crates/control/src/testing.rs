@@ -1,9 +1,16 @@
-//! What the tests of this crate share: scopes, versions, and a service on a store of its own with environments that
-//! answer without running anything.
+//! What the unit tests of this crate share: scopes, versions, and a front door on a store of its own behind which nothing
+//! runs. What needs answers of a function is tested over HTTP, in `tests/`.
 
+use crate::{Config, FrontDoor, Stores};
+use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, Scope, State, UpdateStatus};
 use hearth_core::ids::{AccountId, Region};
+use hearth_store::FunctionRecord;
+use hearth_store::embedded::EmbeddedStore;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
 use uuid::Uuid;
 
 /// The default account and region.
@@ -36,4 +43,42 @@ pub(crate) fn version(name: &str) -> FunctionVersion {
         state: State::Active,
         last_update: UpdateStatus::Successful,
     }
+}
+
+/// Environments in which nothing can run.
+#[derive(Debug)]
+struct Draining;
+
+impl Environments for Draining {
+    fn invoke(
+        &self,
+        _function: Arc<FunctionVersion>,
+        _invocation: Invocation,
+    ) -> BoxFuture<'static, Result<InvokeResponse, InvokeError>> {
+        Box::pin(async { Err(InvokeError::Draining) })
+    }
+
+    fn retire(&self, _key: &FunctionKey, _keep: Option<Uuid>) {}
+
+    fn runtime_available(&self, _runtime: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn list(&self) -> Vec<EnvironmentStatus> {
+        Vec::new()
+    }
+}
+
+/// A front door on a store of its own, which lives as long as the directory.
+pub(crate) fn door() -> (TempDir, Arc<FrontDoor>) {
+    let directory = tempfile::tempdir().expect("directory");
+    let store = Arc::new(EmbeddedStore::open(directory.path()).expect("store"));
+    let stores = Stores { functions: store.clone(), packages: store.clone(), events: store.clone(), logs: store };
+    let config = Config { scope: scope(), hosts: Vec::new(), drain: Duration::ZERO };
+    (directory, FrontDoor::new(config, stores, Arc::new(Draining)))
+}
+
+/// A record that is not stored yet.
+pub(crate) fn record(latest: FunctionVersion) -> FunctionRecord {
+    FunctionRecord { latest: Arc::new(latest), previous: None, tags: BTreeMap::new(), revision: 0 }
 }

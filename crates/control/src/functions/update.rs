@@ -99,3 +99,25 @@ fn changeable(record: &FunctionRecord, members: &Members) -> Result<(), ApiError
         UpdateStatus::Successful | UpdateStatus::Failed { .. } => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{record, version};
+    use serde_json::json;
+
+    fn refused(latest: FunctionVersion, members: serde_json::Value) -> ApiError {
+        changeable(&record(latest), members.as_object().expect("object")).expect_err("refused")
+    }
+
+    #[test]
+    fn one_change_at_a_time() {
+        let updating = FunctionVersion { last_update: UpdateStatus::InProgress, ..version("f") };
+        assert_eq!(refused(updating.clone(), json!({})), ApiError::update_in_progress(&updating.key.arn()));
+        let pending = FunctionVersion { state: State::Pending, ..version("f") };
+        assert_eq!(refused(pending, json!({})), ApiError::wrong_state("Pending"));
+        let wrong = json!({ "RevisionId": Uuid::from_u128(7).to_string() });
+        assert_eq!(refused(version("f"), wrong), ApiError::revision_mismatch());
+        assert_eq!(changeable(&record(version("f")), &Members::new()), Ok(()));
+    }
+}
