@@ -107,10 +107,12 @@ pub(super) fn finish(build: &mut Build<'_>) -> anyhow::Result<()> {
     for (target, path) in LINKS {
         link(tree, &format!("/{target}"), path)?;
     }
-    // AWS's /bin/sh is bash; and no alternatives system chose an awk.
+    // AWS's /bin/sh is bash; and no alternatives system chose an awk or a which.
     link(tree, "bash", "usr/bin/sh")?;
-    if tree.join("usr/bin/mawk").exists() {
-        link(tree, "mawk", "usr/bin/awk")?;
+    for (program, name) in [("mawk", "awk"), ("which.debianutils", "which")] {
+        if tree.join("usr/bin").join(program).exists() {
+            link(tree, program, &format!("usr/bin/{name}"))?;
+        }
     }
     build.run_inside(Inside::Writable, &[("PATH", "/usr/sbin:/usr/bin")], &["/usr/sbin/ldconfig"])?;
     normalise(tree)?;

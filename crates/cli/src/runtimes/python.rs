@@ -18,6 +18,8 @@ pub(super) fn fetch(build: &mut Build<'_>) -> anyhow::Result<()> {
     write(&requirements, REQUIREMENTS)?;
     let runtime = build.tree.join("var/runtime");
     let pip = Tool::on_host("python3")
+        // A user's own `user = true` contradicts `--target`.
+        .env("PIP_USER", "0")
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-warn-conflicts"])
         .args(["--root-user-action=ignore", "--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:"])
         .args(["--implementation", "cp", "--python-version", "3.11"])

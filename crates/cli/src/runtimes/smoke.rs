@@ -49,8 +49,9 @@ pub(super) fn invoke(build: &mut Build<'_>) -> anyhow::Result<()> {
     let tool = Tool::inside(&build.tree, Inside::ReadOnly(Some(&task)), Network::Host, &environment, &program);
 
     let request = Uuid::new_v4().to_string();
-    let event = json!({ "say": Uuid::new_v4().to_string() });
-    let expected = json!({ "echo": event["say"], "request": request });
+    let said = Uuid::new_v4().to_string();
+    let event = json!({ "say": said });
+    let expected = json!({ "echo": said, "request": request });
     let api = Arc::new(Api { request, event, hear: hear.clone(), handed_out: AtomicBool::new(false) });
     let ended = move || {
         // Nobody listens any more when the answer has come.

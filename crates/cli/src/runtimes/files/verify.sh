@@ -1,6 +1,6 @@
 # What a `bootstrap` finds on AWS's own operating system, it must find here.
 set -eu
-for program in /bin/sh /bin/bash /usr/bin/env awk cat curl cut date find grep head mktemp sed sort tail tr xargs; do
+for program in /bin/sh /bin/bash /usr/bin/env awk cat curl cut date find grep head mktemp sed sort tail tr which xargs; do
     command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 [ "$(id -un)" = sbx_user1051 ]
