@@ -88,7 +88,7 @@ fn become_function(channel: &Channel, doors: &[OwnedFd], filters: Option<&Filter
     sys::close_all_but(&[channel.as_raw_fd()])?;
     rustix::process::setsid().trying(|| "start a session".to_owned())?;
     sys::unblock_signals();
-    sys::default_action(libc::SIGPIPE); // Rust ignores it, and "ignored" outlives exec
+    sys::default_actions(); // Rust ignores SIGPIPE, for one
     rustix::process::umask(Mode::from_raw_mode(0o022));
     sys::limit(Resource::Nofile, DESCRIPTORS, Some(DESCRIPTORS))?;
     sys::limit(Resource::Nproc, PROCESSES, Some(PROCESSES))?;

@@ -157,8 +157,15 @@ pub fn limit(resource: Resource, soft: u64, hard: Option<u64>) -> Result<(), Fai
 
 /// Puts a signal's action back to the default: "ignored" would outlive an exec.
 pub fn default_action(signal: i32) {
-    // SAFETY: no handler is installed, so nothing can run in the wrong place.
-    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    let default = [0u64; 4]; // the kernel's struct sigaction: SIG_DFL, no flags, no restorer, empty mask
+    // SAFETY: the structure outlives the call, and no handler is installed that could run in the wrong place. A raw
+    // call, because glibc keeps signals 32 and 33 for itself. Its only errors are numbers that cannot be changed.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null::<u64>(), 8) };
+}
+
+/// The same for all signals: whoever started the service may have ignored some.
+pub fn default_actions() {
+    (1..=64).for_each(default_action);
 }
 
 /// Ignores a signal. For SIGCHLD: ended children vanish by themselves; a pidfd still reports them.

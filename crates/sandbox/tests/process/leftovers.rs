@@ -1,14 +1,13 @@
 //! Nothing is left: after a stop, after a drop, after a `kill -9` of the whole service.
 
 use crate::Test;
-use crate::rig::{PATIENCE, Rig, config, shell};
+use crate::rig::{Rig, config, shell, wait_until};
 use hearth_sandbox::process::{ProcessSandboxes, doctor};
 use hearth_sandbox::{Assignment, Sandboxes};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
 use tokio::sync::mpsc::unbounded_channel;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -38,14 +37,6 @@ fn loop_devices(data: &Path) -> usize {
     files.filter(|file| Path::new(file).starts_with(data)).count()
 }
 
-fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !is() {
-        assert!(Instant::now() < until, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 fn a_drop_leaves_nothing(rig: &Rig) {
     let before = groups("hearth-test");
     let sandbox = rig.sandbox();
@@ -66,7 +57,8 @@ fn a_stop_leaves_nothing(rig: &Rig) {
     sandboxes.stop().unwrap();
     assert_eq!(groups("hearth-test-second"), Vec::<PathBuf>::new());
     assert_eq!(loop_devices(&config.data), 0);
-    assert!(!Path::new(&format!("/proc/{}", sandbox.sandbox.pid())).exists());
+    let pid = sandbox.sandbox.pid();
+    wait_until("PID 1 is gone", || !Path::new(&format!("/proc/{pid}")).exists());
 }
 
 fn a_killed_service_is_swept_by_the_next(rig: &Rig) {

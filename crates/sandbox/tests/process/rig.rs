@@ -14,7 +14,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -23,8 +23,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What the hostile function needs to run in the tree; missing ones are not needed.
-const LIBRARIES: &[&str] =
-    &["/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libm.so.6", "/lib/x86_64-linux-gnu/libgcc_s.so.1"];
+const LIBRARIES: &[&str] = &[
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/x86_64-linux-gnu/libc.so.6",
+    "/lib/x86_64-linux-gnu/libm.so.6",
+    "/lib/x86_64-linux-gnu/libgcc_s.so.1",
+];
 
 pub(crate) struct Rig {
     pub(crate) sandboxes: ProcessSandboxes,
@@ -204,6 +208,14 @@ fn wait_and_read(file: &mut File, bytes: &mut Vec<u8>) -> usize {
         }
         Err(cause) if cause.kind() == ErrorKind::WouldBlock => 1,
         Err(cause) => panic!("{cause}"),
+    }
+}
+
+pub(crate) fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
