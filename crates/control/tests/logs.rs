@@ -195,3 +195,13 @@ async fn accounts_see_their_own_logs_only() {
     ];
     assert_eq!(service.send(http::Method::POST, "/", &headers, "{}").await.json()["logGroups"], json!([]));
 }
+
+#[tokio::test]
+async fn what_is_not_served_is_said_in_a_way_that_is_not_retried() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    let request = json!({ "logGroupName": GROUP, "logStreamName": "s" });
+    let answer = service.logs("DeleteLogStream", &request).await;
+    assert_eq!((answer.status.as_u16(), answer.json()["__type"].clone()), (400, json!("UnknownOperationException")));
+    assert_eq!(answer.json()["message"], "DeleteLogStream is not implemented by Hearth yet");
+}

@@ -93,7 +93,11 @@ impl Request<'_> {
             "CreateLogStream" => self.create_stream().map(|()| DONE),
             "PutLogEvents" => self.put_events().map(Answer::ok),
             "DeleteLogGroup" => self.delete_group().map(|()| DONE),
-            other => Err(ApiError::not_implemented(other)),
+            // Not as a failure of the service: clients of this protocol would try again and again.
+            other => Err(ApiError::new(
+                ErrorKind::UnknownOperationException,
+                format!("{other} is not implemented by Hearth yet"),
+            )),
         }
     }
 
