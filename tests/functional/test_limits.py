@@ -208,9 +208,8 @@ def test_user_and_directories(function):
 import os, pwd, stat
 mode = lambda path: stat.filemode(os.stat(path).st_mode)
 answer = [pwd.getpwuid(os.getuid()).pw_name, os.getuid(), os.getgid(), os.getgroups(), os.getcwd(),
-          mode('/var/task'), mode('/opt'), mode('/tmp')[:-1], os.path.exists('/dev/shm')]
+          mode('/var/task'), mode('/opt'), mode('/tmp'), os.path.exists('/dev/shm')]
 """
-    # The last character of /tmp's mode is the sticky bit's, which AWS does not set: not compared.
     assert made.invoke({"run": run}).json == [
         "sbx_user1051",
         993,
@@ -219,7 +218,7 @@ answer = [pwd.getpwuid(os.getuid()).pw_name, os.getuid(), os.getgid(), os.getgro
         "/var/task",
         "drwxr-xr-x",
         "drwxr-xr-x",
-        "drwxrwxrw",
+        "drwxrwxrwt",
         False,
     ]
 

@@ -9,7 +9,6 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const reach = (name) => fs.writeFileSync(`/tmp/${name}`, "");
 const awaitRelease = async (name) => {
   while (!fs.existsSync(`/tmp/${name}`)) await pause(5);
-  fs.unlinkSync(`/tmp/${name}`);
 };
 
 export const handler = async (event, context) => {
