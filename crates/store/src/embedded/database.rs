@@ -128,6 +128,19 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_waits_for_the_disk() {
+        // A kill cannot show it, only a power failure.
+        let data = tempfile::tempdir().unwrap();
+        let database = open(&data.path().join("hearth.db")).unwrap();
+        let setting = |name: &str| -> String {
+            database
+                .query_row(&format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"), [], |row| row.get(0))
+                .unwrap()
+        };
+        assert_eq!((setting("journal_mode").as_str(), setting("synchronous").as_str()), ("wal", "2"));
+    }
+
+    #[test]
     fn the_reader_cannot_write() {
         let data = tempfile::tempdir().unwrap();
         let path = data.path().join("hearth.db");
