@@ -1,7 +1,7 @@
 //! One runtime in the making: its folders, and how its steps run things in the tree. Knows no recipe.
 
 use super::recipe::Recipe;
-use super::tools::{Inside, Network, Tool, Tools};
+use super::tools::{Inside, Tool, Tools};
 use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,19 +28,19 @@ impl Build<'_> {
     /// Runs a program in the tree, without a network.
     pub(super) fn run_inside(
         &self,
-        mode: Inside<'_>,
+        mode: Inside,
         environment: &[(&str, &str)],
         program: &[&str],
     ) -> anyhow::Result<()> {
-        self.tools.run(Tool::inside(&self.tree, mode, Network::None, environment, program))?;
+        self.tools.run(Tool::inside(&self.tree, mode, environment, program))?;
         Ok(())
     }
 
     /// The environment of a function with this runtime: what every one has on AWS and its client needs, and the
     /// runtime's own.
-    pub(super) fn environment(&self, api: &str, handler: &str) -> Vec<(&'static str, String)> {
+    pub(super) fn environment(&self, handler: &str) -> Vec<(&'static str, String)> {
         let common = [
-            ("AWS_LAMBDA_RUNTIME_API", api),
+            ("AWS_LAMBDA_RUNTIME_API", "169.254.100.1:9001"),
             ("_HANDLER", handler),
             ("LAMBDA_TASK_ROOT", "/var/task"),
             ("LAMBDA_RUNTIME_DIR", "/var/runtime"),

@@ -75,20 +75,11 @@ impl Interrupt {
     pub(super) fn release(&self) -> Option<Child> {
         lock(&self.state).running.take()
     }
-
-    /// Kills the guarded child without counting as an interruption.
-    pub(super) fn kill(&self) {
-        lock(&self.state).kill();
-    }
 }
 
 impl State {
     fn interrupt(&mut self) {
         self.interrupted = true;
-        self.kill();
-    }
-
-    fn kill(&mut self) {
         if let Some(child) = &mut self.running {
             // Fails only when it has ended already.
             child.kill().ok();

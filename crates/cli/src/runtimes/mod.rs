@@ -57,10 +57,10 @@ enum Command {
 ///
 /// What was missing or failed, for a person.
 pub(crate) fn run(args: RuntimesArgs, json: bool) -> anyhow::Result<()> {
-    let directory = args.directory.unwrap_or_else(directory);
+    let directory = absolute(args.directory.unwrap_or_else(directory))?;
     match args.command {
         Command::Ls => list::list(&directory, json),
-        Command::Add { names } => add::add(&absolute(directory)?, &names, |tree, made| say(tree, made, json)),
+        Command::Add { names } => add::add(&directory, &names, |tree, made| say(tree, made, json)),
         Command::Rm { names } => {
             let shelf = shelf::Shelf::lock(&directory, || {
                 progress::Progress::waiting("runtimes", "waiting for another `hearth runtimes` to finish…");

@@ -5,7 +5,7 @@
 use super::build::{Build, create_folder, remove};
 use super::debian::{self, Variant};
 use super::npm::{CLIENT, HEADERS, NODE};
-use super::tools::{Inside, Network, Tool};
+use super::tools::{Inside, Tool};
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use std::fs;
@@ -30,7 +30,7 @@ pub(super) fn build(build: &mut Build<'_>) -> anyhow::Result<()> {
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let environment = [("PATH", "/usr/sbin:/usr/bin"), ("LANG", "C.UTF-8"), ("MAKEFLAGS", &format!("-j{jobs}"))];
     let script = ["/bin/sh", "-c", SCRIPT];
-    build.tools.run(Tool::inside(&root, Inside::Writable, Network::None, &environment, &script))?;
+    build.tools.run(Tool::inside(&root, Inside::Writable, &environment, &script))?;
     copy(&packages.join(MODULE), &module)?;
     fs::rename(&packages, build.work.join("packages")).context("move the packages out of the build root")?;
     remove(&root)?;

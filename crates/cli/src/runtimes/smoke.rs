@@ -1,20 +1,29 @@
-//! One invocation in the finished tree, through the runtime's own client: the proof that the tree is complete.
+//! One invocation in the finished tree: in a real sandbox, through the runtime's own client. The proof that the tree is
+//! complete.
 //!
-//! A Runtime API for one event; the service's own, with all that can go wrong, is the worker's.
+//! The Runtime API here knows one event; the service's own, with all that can go wrong, is the worker's.
 
 use super::build::{Build, write};
-use super::tools::{Inside, Network, Tool};
+use super::tools::last_lines;
 use anyhow::{Context as _, anyhow, bail};
 use bytes::Bytes;
+use hearth_api::runtime_tree::HANDLER;
+use hearth_sandbox::process::{ProcessConfig, ProcessSandboxes};
+use hearth_sandbox::{Assignment, ProcessSpec, Sandbox as _, SandboxEvent, Sandboxes as _};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
-use std::fs::Permissions;
-use std::net::{Ipv4Addr, TcpListener};
+use std::fs::{File, Permissions};
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,91 +32,118 @@ use uuid::Uuid;
 
 /// A client that says nothing for so long is broken, however slow the machine (ours).
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a wish to stop is looked for (ours).
+const LOOK: Duration = Duration::from_millis(100);
+/// Enough for any client and `hello` (ours).
+const MEMORY_MB: u32 = 512;
 
 /// What the runtime does, as far as it matters here.
 #[derive(Debug)]
 enum Heard {
     Response(Bytes),
     Failure(Bytes),
-    Ended,
+    Ended(SandboxEvent),
 }
 
 /// Sends one event to a function in the tree and checks its answer.
 pub(super) fn invoke(build: &mut Build<'_>) -> anyhow::Result<()> {
     let (file, text, handler) = build.recipe.smoke;
-    let task = build.work.join("task");
-    write(&task.join(file), text)?;
-    std::fs::set_permissions(task.join(file), Permissions::from_mode(0o755))?;
-
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listen on the loopback address")?;
-    let address = listener.local_addr()?.to_string();
-    let (hear, heard) = unbounded_channel();
-    let environment = build.environment(&address, handler);
-    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let program = program(build, handler)?;
-    let program: Vec<&str> = program.iter().map(String::as_str).collect();
-    let tool = Tool::inside(&build.tree, Inside::ReadOnly(Some(&task)), Network::Host, &environment, &program);
-
-    let request = Uuid::new_v4().to_string();
-    let said = Uuid::new_v4().to_string();
-    let event = json!({ "say": said });
-    let expected = json!({ "echo": said, "request": request });
-    let api = Arc::new(Api { request, event, hear: hear.clone(), handed_out: AtomicBool::new(false) });
-    let ended = move || {
-        // Nobody listens any more when the answer has come.
-        hear.send(Heard::Ended).ok();
+    let code = build.work.join("task");
+    write(&code.join(file), text)?;
+    for path in [&code, &code.join(file)] {
+        std::fs::set_permissions(path, Permissions::from_mode(0o755))
+            .with_context(|| format!("set the mode of {}", path.display()))?;
+    }
+    let owned = |texts: &[&str]| texts.iter().map(|text| text.replace(HANDLER, handler)).collect();
+    let process = ProcessSpec {
+        programs: owned(build.recipe.programs),
+        arguments: owned(build.recipe.arguments),
+        environment: build.environment(handler).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
     };
-    let running = build.tools.start(tool, ended)?;
-    let first = listen(listener, api, heard);
-    let said = running.stop();
-    build.tools.check()?;
+    // In a thread of its own: the caller may itself be part of an executor, which must not be entered twice.
+    let build = &*build;
+    let thread = std::thread::scope(|scope| scope.spawn(|| in_sandbox(build, code, &process)).join());
+    thread.map_err(|_| anyhow!("invoke a function"))?
+}
+
+fn in_sandbox(build: &Build<'_>, code: std::path::PathBuf, process: &ProcessSpec) -> anyhow::Result<()> {
+    let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let _inside = executor.enter();
+    let data = build.cache.join("sandbox");
+    let config = ProcessConfig { instance: instance(&data), data };
+    // Dropped in any case, and with it whatever was made.
+    let sandboxes = ProcessSandboxes::start(config).context("start the sandboxes")?;
+    let (happens, happened) = unbounded_channel();
+    let sandbox = sandboxes.prepare(&build.tree, happens).context("prepare a sandbox")?;
+    let listener = sandbox.take_listener().context("listen in the sandbox")?;
+    let assignment = Assignment { code, layers: Vec::new(), memory_mb: MEMORY_MB, ephemeral_storage_mb: MEMORY_MB };
+    sandbox.assign(&assignment).context("assign the sandbox")?;
+
+    let (request, said) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+    let expected = json!({ "echo": said, "request": request });
+    let (hear, heard) = unbounded_channel();
+    let api = Api { request, event: json!({ "say": said }), hear, handed_out: AtomicBool::new(false) };
+    let started = sandbox.start(process).context("start the runtime")?;
+    let first = executor.block_on(listen(build, listener, Arc::new(api), heard, happened));
+    let said = last_lines(&read(started.stderr), &read(started.stdout));
+    sandbox.terminate().context("end the sandbox")?;
+    sandboxes.stop().context("stop the sandboxes")?;
     match first? {
         Heard::Response(body) if serde_json::from_slice(&body).ok() == Some(expected) => Ok(()),
         Heard::Response(body) => bail!("the function answered {}: {said}", String::from_utf8_lossy(&body)),
         Heard::Failure(body) => bail!("the function failed with {}: {said}", String::from_utf8_lossy(&body)),
-        Heard::Ended => bail!("the runtime ended without an answer: {said}"),
+        Heard::Ended(how) => bail!("the runtime ended without an answer ({how:?}): {said}"),
     }
 }
 
-/// The first candidate that exists, and its arguments.
-fn program(build: &Build<'_>, handler: &str) -> anyhow::Result<Vec<String>> {
-    let recipe = build.recipe;
-    let there = |path: &&&str| {
-        let inside = path.trim_start_matches('/');
-        // /var/task is only mounted later.
-        inside == "var/task/bootstrap" || build.tree.join(inside).symlink_metadata().is_ok()
-    };
-    let program = recipe.programs.iter().find(there);
-    let program = program.with_context(|| format!("none of {:?} is in the tree", recipe.programs))?;
-    let arguments = recipe.arguments.iter().map(|text| text.replace(hearth_api::runtime_tree::HANDLER, handler));
-    Ok(std::iter::once((*program).to_owned()).chain(arguments).collect())
-}
-
 /// Serves the Runtime API until something decisive is heard.
-fn listen(listener: TcpListener, api: Arc<Api>, mut heard: UnboundedReceiver<Heard>) -> anyhow::Result<Heard> {
-    listener.set_nonblocking(true)?;
-    let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let serve = async {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let accept = async {
-            loop {
-                let (stream, _) = listener.accept().await?;
-                let api = Arc::clone(&api);
-                let service = hyper::service::service_fn(move |request| Arc::clone(&api).answer(request));
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-                );
-            }
-        };
-        tokio::select! {
-            refused = accept => refused,
-            first = heard.recv() => first.ok_or_else(|| anyhow!("the Runtime API ended by itself")),
-            () = tokio::time::sleep(PATIENCE) => bail!("the runtime did not answer within {} s", PATIENCE.as_secs()),
+async fn listen(
+    build: &Build<'_>,
+    listener: TcpListener,
+    api: Arc<Api>,
+    mut heard: UnboundedReceiver<Heard>,
+    mut happened: UnboundedReceiver<SandboxEvent>,
+) -> anyhow::Result<Heard> {
+    listener.set_nonblocking(true).context("listen in the sandbox")?;
+    let listener = tokio::net::TcpListener::from_std(listener).context("listen in the sandbox")?;
+    let accept = async {
+        loop {
+            let (stream, _) = listener.accept().await.context("accept the runtime's connection")?;
+            let api = Arc::clone(&api);
+            let service = hyper::service::service_fn(move |request| Arc::clone(&api).answer(request));
+            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     };
-    // In a thread of its own: the caller may itself be part of an executor, which must not be entered twice.
-    let thread = std::thread::scope(|scope| scope.spawn(|| executor.block_on(serve)).join());
-    thread.map_err(|_| anyhow!("serve the Runtime API"))?
+    let stop = async {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            build.tools.check()?;
+        }
+    };
+    tokio::select! {
+        // The answer first: the runtime may end right after it.
+        biased;
+        first = heard.recv() => first.context("serve the Runtime API"),
+        event = happened.recv() => event.map(Heard::Ended).context("watch the sandbox"),
+        refused = accept => refused,
+        interrupted = stop => interrupted,
+        () = tokio::time::sleep(PATIENCE) => bail!("the runtime did not answer within {} s", PATIENCE.as_secs()),
+    }
+}
+
+/// Names the control groups: always the same for one folder, so that what a `kill -9` left is found the next time, and
+/// never that of another folder, where somebody else may be at work.
+fn instance(data: &Path) -> String {
+    let digest = hex::encode(Sha256::digest(data.as_os_str().as_bytes()));
+    format!("runtimes-{}", digest.get(..12).unwrap_or_default())
+}
+
+/// What a pipe holds; it never blocks.
+fn read(pipe: OwnedFd) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Ends with `WouldBlock` where the runtime still lives.
+    File::from(pipe).read_to_end(&mut bytes).ok();
+    bytes
 }
 
 #[derive(Debug)]

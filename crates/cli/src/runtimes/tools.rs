@@ -2,12 +2,11 @@
 //! mounts or leaves running is gone when it ends, and it ends when this process does, even by `kill -9`.
 
 use super::interrupt::Interrupt;
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread::JoinHandle;
 
 const INSIDE: &str = include_str!("files/inside.sh");
 /// How much of what a failed tool said is shown, lines (ours: enough for the cause, not the whole build).
@@ -26,31 +25,13 @@ pub(super) struct Tool {
     command: Command,
 }
 
-/// A tool that runs. Its output is collected, and its end noticed, in threads.
-#[derive(Debug)]
-pub(super) struct Running<'a> {
-    tools: &'a Tools,
-    name: String,
-    output: JoinHandle<Vec<u8>>,
-    complaints: JoinHandle<Vec<u8>>,
-}
-
 /// Whether a command in a tree may change it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Inside<'a> {
-    /// As root, without a network.
+pub(super) enum Inside {
+    /// As root.
     Writable,
-    /// As a function would run: uid 993, everything but `/tmp` read-only, this folder at `/var/task`.
-    ReadOnly(Option<&'a Path>),
-}
-
-/// Whether a tool can reach the host's network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Network {
-    /// It sees what the host sees.
-    Host,
-    /// It has none.
-    None,
+    /// As a function would run: uid 993, everything but `/tmp` read-only.
+    ReadOnly,
 }
 
 impl Tools {
@@ -69,51 +50,26 @@ impl Tools {
     ///
     /// That it could not be started or failed, with the end of what it said.
     pub(super) fn run(&self, tool: Tool) -> anyhow::Result<Vec<u8>> {
-        self.start(tool, || {})?.wait()
-    }
-
-    /// Starts a tool; `ended` is called in another thread when it has closed its output.
-    pub(super) fn start(&self, tool: Tool, ended: impl FnOnce() + Send + 'static) -> anyhow::Result<Running<'_>> {
         self.check()?;
         let Tool { name, mut command } = tool;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("start {name}"))?;
         let pipes = child.stdout.take().zip(child.stderr.take());
         self.interrupt.guard(child);
-        let (output, complaints) = pipes.ok_or_else(|| anyhow!("read what {name} says"))?;
-        Ok(Running { tools: self, name, output: collect(output, ended)?, complaints: collect(complaints, || {})? })
-    }
-}
-
-impl Running<'_> {
-    /// Waits for its end and returns its standard output.
-    pub(super) fn wait(self) -> anyhow::Result<Vec<u8>> {
-        let Self { tools, name, output, complaints } = self;
+        let (mut output, mut complaints) = pipes.with_context(|| format!("read what {name} says"))?;
         // Both pipes are closed when nothing of the tool's pid namespace lives any more, so that nobody writes into
         // folders that are removed next.
-        let output = output.join().map_err(|_| anyhow!("read what {name} says"))?;
-        let complaints = complaints.join().map_err(|_| anyhow!("read what {name} says"))?;
-        let status = match tools.interrupt.release() {
-            Some(mut child) => child.wait().with_context(|| format!("wait for {name}"))?,
-            None => bail!("wait for {name}: it was not started"),
-        };
-        tools.check()?;
+        let (output, complaints) = std::thread::scope(|scope| {
+            let complaints = scope.spawn(|| read(&mut complaints));
+            (read(&mut output), complaints.join().unwrap_or_default())
+        });
+        let mut child = self.interrupt.release().with_context(|| format!("wait for {name}"))?;
+        let status = child.wait().with_context(|| format!("wait for {name}"))?;
+        self.check()?;
         if !status.success() {
             bail!("{name} failed ({status}): {}", last_lines(&complaints, &output));
         }
         Ok(output)
-    }
-
-    /// Ends it and returns the end of what it said.
-    pub(super) fn stop(self) -> String {
-        self.tools.interrupt.kill();
-        let output = self.output.join().unwrap_or_default();
-        let complaints = self.complaints.join().unwrap_or_default();
-        if let Some(mut child) = self.tools.interrupt.release() {
-            // Killed above: what the status says is known.
-            child.wait().ok();
-        }
-        last_lines(&complaints, &output)
     }
 }
 
@@ -123,27 +79,15 @@ impl Tool {
         Self { name: program.to_owned(), command: isolated(Network::Host, program) }
     }
 
-    /// Runs `program` in `tree`, with exactly this environment.
-    pub(super) fn inside(
-        tree: &Path,
-        mode: Inside<'_>,
-        network: Network,
-        environment: &[(&str, &str)],
-        program: &[&str],
-    ) -> Self {
-        let mut command = isolated(network, "sh");
+    /// Runs `program` in `tree`, with exactly this environment and no network.
+    pub(super) fn inside(tree: &Path, mode: Inside, environment: &[(&str, &str)], program: &[&str]) -> Self {
+        let mut command = isolated(Network::None, "sh");
         command.arg("-c").arg(INSIDE).arg("inside.sh").arg(tree);
-        let directory = match mode {
-            Inside::Writable => {
-                command.args(["writable", "-"]);
-                "/"
-            }
-            Inside::ReadOnly(task) => {
-                command.arg("read-only").arg(task.unwrap_or(Path::new("-")));
-                "/var/task"
-            }
-        };
-        command.args(["/usr/bin/env", "-i", "-C", directory]);
+        command.arg(match mode {
+            Inside::Writable => "writable",
+            Inside::ReadOnly => "read-only",
+        });
+        command.args(["/usr/bin/env", "-i", "-C", "/"]);
         command.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
         command.args(program);
         Self { name: format!("{} in the tree", program.first().unwrap_or(&"env")), command }
@@ -162,6 +106,13 @@ impl Tool {
     }
 }
 
+/// Whether a tool can reach the host's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Network {
+    Host,
+    None,
+}
+
 fn isolated(network: Network, program: &str) -> Command {
     // setpriv: the kernel kills `unshare` when this process dies; `unshare` then takes its whole pid namespace along.
     let mut command = Command::new("setpriv");
@@ -173,22 +124,15 @@ fn isolated(network: Network, program: &str) -> Command {
     command
 }
 
-fn collect(
-    mut pipe: impl Read + Send + 'static,
-    ended: impl FnOnce() + Send + 'static,
-) -> anyhow::Result<JoinHandle<Vec<u8>>> {
-    let thread = std::thread::Builder::new().name("output".into());
-    let read = move || {
-        let mut bytes = Vec::new();
-        // An error here is the end of the pipe as well; what was read is what there is to show.
-        pipe.read_to_end(&mut bytes).ok();
-        ended();
-        bytes
-    };
-    thread.spawn(read).context("start a thread that reads a tool's output")
+fn read(pipe: &mut impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // An error here is the end of the pipe as well; what was read is what there is to show.
+    pipe.read_to_end(&mut bytes).ok();
+    bytes
 }
 
-fn last_lines(complaints: &[u8], output: &[u8]) -> String {
+/// The end of what somebody said, for people.
+pub(super) fn last_lines(complaints: &[u8], output: &[u8]) -> String {
     let said = if complaints.trim_ascii().is_empty() { output } else { complaints };
     let said = String::from_utf8_lossy(said);
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();

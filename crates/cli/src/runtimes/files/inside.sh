@@ -1,11 +1,11 @@
 # Runs one command inside a runtime tree, in the mount and pid namespaces that `unshare` has just made: nothing that
 # is mounted here outlives the command.
 #
-# usage: inside.sh TREE read-only|writable TASK|- COMMAND...
-#   read-only: as a function would run, as uid 993 with TASK at /var/task. writable: as root, to build the tree.
+# usage: inside.sh TREE read-only|writable COMMAND...
+#   read-only: as a function would run, as uid 993. writable: as root, to build the tree.
 set -eu
-tree=$1 mode=$2 task=$3
-shift 3
+tree=$1 mode=$2
+shift 2
 
 mount --bind "$tree" "$tree"
 [ "$mode" = writable ] || mount -o remount,bind,ro "$tree"
@@ -21,5 +21,4 @@ if [ "$mode" = writable ]; then
     exec /usr/sbin/chroot "$tree" "$@"
 fi
 mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"
-[ "$task" = - ] || mount --bind "$task" "$tree/var/task"
 exec /usr/sbin/chroot --userspec=+993:+990 --groups= "$tree" "$@"
