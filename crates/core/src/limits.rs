@@ -47,10 +47,10 @@ pub const LOG_TAIL_BYTES: usize = 4_096;
 pub const LOG_PER_INVOCATION_BYTES: usize = 32 << 20;
 /// Head of a request to the Runtime API, bytes (ours).
 pub const RUNTIME_API_HEAD_BYTES: usize = 64 * 1024;
-/// Body of `init/error` and `invocation/{id}/error`, bytes (observed, RIE for managed instances: 1 MiB).
+/// Body of `init/error`, bytes (observed, RIE for managed instances: 1 MiB).
 pub const RUNTIME_ERROR_BYTES: usize = 1 << 20;
-/// Connections one environment may hold open to its Runtime API (ours: as many as it may have descriptors).
-pub const RUNTIME_API_CONNECTIONS: usize = 1_024;
+/// Connections one environment may hold open to its Runtime API (ours: each costs the service a descriptor).
+pub const RUNTIME_API_CONNECTIONS: usize = 64;
 /// Concurrent executions of one account and region (documented default).
 pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
 /// How long an Invoke waits for a Pending function to become Active, milliseconds (ours).

@@ -20,7 +20,7 @@ use hearth_api::runtime_tree;
 use hearth_core::billing;
 use hearth_sandbox::Sandboxes;
 use hearth_store::{Logs, Packages};
-use pool::Pools;
+use pool::{FunctionPool, Place, Pools, Promise};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,6 +57,13 @@ pub(crate) struct Node {
     pub(crate) pools: Pools,
     pub(crate) clock: Clock,
     draining: AtomicBool,
+}
+
+impl Node {
+    /// Whether the service is stopping.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
 }
 
 impl Worker {
@@ -101,22 +108,64 @@ impl Environments for Worker {
     }
 }
 
+/// Places one invocation. Everything up to the moment it is placed happens at the first poll, or in a task of its own:
+/// a caller that hangs up cancels nothing.
 async fn invoke(
     node: Arc<Node>,
     function: Arc<FunctionVersion>,
     mut invocation: Invocation,
 ) -> Result<InvokeResponse, InvokeError> {
     loop {
-        if node.draining.load(Ordering::SeqCst) {
+        if node.is_draining() {
             return Err(InvokeError::Draining);
         }
         let pool = node.pools.of(&function.key);
-        let idle = pool.take(function.incarnation).await;
-        let environment = idle.unwrap_or_else(|| Environment::create(&node, &pool, Arc::clone(&function)));
+        let environment = match pool.take(function.incarnation) {
+            Place::Idle(environment) => environment,
+            Place::None => create(&node, &pool, &function)?,
+            Place::Soon(promise) => return wait_and_invoke(node, pool, function, invocation, promise).await,
+        };
         match environment.invoke(invocation).await {
             Reply::Done(result) => return result,
             // It ended in the instant it was chosen; nothing of the invocation has run.
             Reply::Elsewhere(untouched) => invocation = untouched,
         }
     }
+}
+
+fn wait_and_invoke(
+    node: Arc<Node>,
+    pool: Arc<FunctionPool>,
+    function: Arc<FunctionVersion>,
+    invocation: Invocation,
+    promise: Promise,
+) -> BoxFuture<'static, Result<InvokeResponse, InvokeError>> {
+    let task = tokio::spawn(async move {
+        let environment = match promise.kept().await {
+            Some(environment) => environment,
+            None => create(&node, &pool, &function)?,
+        };
+        let again: BoxFuture<'static, _> = match environment.invoke(invocation).await {
+            Reply::Done(result) => return result,
+            Reply::Elsewhere(untouched) => Box::pin(invoke(node, function, untouched)),
+        };
+        again.await
+    });
+    Box::pin(async { task.await.unwrap_or_else(|panic| Err(InvokeError::Sandbox(panic.to_string()))) })
+}
+
+fn create(
+    node: &Arc<Node>,
+    pool: &Arc<FunctionPool>,
+    function: &Arc<FunctionVersion>,
+) -> Result<Arc<Environment>, InvokeError> {
+    if !node.pools.has_room() {
+        return Err(InvokeError::Capacity("this node has as many environments as it can hold".to_owned()));
+    }
+    let environment = Environment::create(node, pool, Arc::clone(function));
+    // Added first, looked second: whichever of a drain and we comes later sees the other.
+    if node.is_draining() {
+        environment.stop();
+    }
+    Ok(environment)
 }

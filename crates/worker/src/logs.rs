@@ -8,6 +8,11 @@ use hearth_store::{LogEvent, LogStream};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// What an event costs besides its text, bytes (ours): a million empty lines must not be free.
+const EVENT_OVERHEAD_BYTES: usize = 64;
+/// Events whose room is kept for the next invocation (ours).
+const PENDING_KEPT: usize = 64;
+
 /// Writes one log stream.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
@@ -18,7 +23,7 @@ pub(crate) struct LogWriter {
     partial: [Vec<u8>; 2],
     /// The end of this invocation's log.
     tail: VecDeque<u8>,
-    /// Bytes printed since the last [`LogWriter::begin`].
+    /// What was printed since the last [`LogWriter::begin`] costs, bytes.
     printed: usize,
     dropped: usize,
     failed: bool,
@@ -50,10 +55,11 @@ impl LogWriter {
 
     /// Bytes from a pipe. Every line is one event; `\r` does not end one.
     pub(crate) fn printed(&mut self, source: Source, bytes: &[u8]) {
+        let now = wall_ms();
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let left = LOG_PER_INVOCATION_BYTES.saturating_sub(self.printed);
-            self.printed = self.printed.saturating_add(line.len());
-            if line.len() > left {
+            self.printed = self.printed.saturating_add(line.len()).saturating_add(EVENT_OVERHEAD_BYTES);
+            if line.len() + EVENT_OVERHEAD_BYTES > left {
                 self.dropped += line.len();
                 continue;
             }
@@ -68,7 +74,7 @@ impl LogWriter {
                 let rest = partial.split_off(partial.len().min(LOG_EVENT_BYTES));
                 let text = String::from_utf8_lossy(partial).into_owned();
                 *partial = rest;
-                push_event(&mut self.pending, &mut self.tail, text);
+                push_event(&mut self.pending, &mut self.tail, text, now);
                 if partial.is_empty() {
                     break;
                 }
@@ -82,7 +88,7 @@ impl LogWriter {
             if !partial.is_empty() {
                 let text = String::from_utf8_lossy(partial).into_owned();
                 partial.clear();
-                push_event(&mut self.pending, &mut self.tail, text);
+                push_event(&mut self.pending, &mut self.tail, text, wall_ms());
             }
         }
         if self.dropped > 0 {
@@ -110,6 +116,8 @@ impl LogWriter {
             Err(_) => {}
         }
         self.pending.clear();
+        // A flood leaves room that a quiet environment does not need.
+        self.pending.shrink_to(PENDING_KEPT);
     }
 
     /// The last 4 KB of this invocation's log.
@@ -118,17 +126,16 @@ impl LogWriter {
     }
 
     fn push(&mut self, text: String) {
-        push_event(&mut self.pending, &mut self.tail, text);
+        push_event(&mut self.pending, &mut self.tail, text, wall_ms());
     }
 }
 
-fn push_event(pending: &mut Vec<LogEvent>, tail: &mut VecDeque<u8>, message: String) {
+fn push_event(pending: &mut Vec<LogEvent>, tail: &mut VecDeque<u8>, message: String, now: i64) {
     let new = message.as_bytes();
     let kept = new.get(new.len().saturating_sub(LOG_TAIL_BYTES)..).unwrap_or(new);
     let overflow = (tail.len() + kept.len()).saturating_sub(LOG_TAIL_BYTES);
     tail.drain(..overflow.min(tail.len()));
     tail.extend(kept);
-    let now = wall_ms();
     pending.push(LogEvent { timestamp_ms: now, ingestion_ms: now, message });
 }
 

@@ -6,14 +6,19 @@ use hearth_api::function::FunctionKey;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 const SHARDS: usize = 16;
-/// How long an invocation waits for an environment that has answered and is about to be idle: the caller that got the
-/// answer may be back before the runtime has asked for its next event. Far below a cold start.
-const FINISHING_GRACE: Duration = Duration::from_millis(20);
+/// How long an invocation waits for an environment that has just answered and is about to be idle: the caller that got
+/// the answer may be back before the runtime has asked for its next event. A little more than one CPU period, for a small
+/// function may have to wait for the next one before it can ask.
+const FINISHING_GRACE: Duration = Duration::from_millis(120);
+/// Most environments of one node (ours: as many as there are user id ranges for them).
+const POPULATION_MAX: usize = 4_000;
+/// How many retired incarnations of a function are remembered (ours).
+const RETIRED_KEPT: usize = 64;
 
 /// All functions that have, or had, environments here.
 #[derive(Debug)]
@@ -36,10 +41,50 @@ struct State {
     all: Vec<Arc<Environment>>,
     /// A stack: the most recently used is on top.
     idle: Vec<Arc<Environment>>,
-    /// How many have answered their caller and are about to be idle.
-    finishing: usize,
+    /// Those that have answered their caller and are about to be idle, and since when.
+    finishing: Vec<(Arc<Environment>, Instant)>,
     /// Invocations that wait for one of those.
     waiters: VecDeque<Waiter>,
+    /// Incarnations whose environments were retired: an invocation that still wants one gets an environment that ends
+    /// after it.
+    retired: VecDeque<Uuid>,
+}
+
+impl State {
+    fn note_retired(&mut self, incarnation: Uuid) {
+        if !self.retired.contains(&incarnation) {
+            self.retired.truncate(RETIRED_KEPT - 1);
+            self.retired.push_front(incarnation);
+        }
+    }
+}
+
+/// Where an invocation can go.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// This one is idle.
+    Idle(Arc<Environment>),
+    /// One is idle in a moment.
+    Soon(Promise),
+    /// A new one is needed.
+    None,
+}
+
+/// An environment that is about to be idle, reserved for one invocation.
+#[derive(Debug)]
+pub(crate) struct Promise(oneshot::Receiver<Arc<Environment>>);
+
+impl Promise {
+    /// The environment, unless it takes too long. To be awaited to the end: dropped halfway, it may hold an environment
+    /// that nobody else knows to be idle.
+    pub(crate) async fn kept(mut self) -> Option<Arc<Environment>> {
+        if let Ok(environment) = tokio::time::timeout(FINISHING_GRACE, &mut self.0).await {
+            return environment.ok();
+        }
+        // It may have come in this very instant.
+        self.0.close();
+        self.0.try_recv().ok()
+    }
 }
 
 #[derive(Debug)]
@@ -84,6 +129,11 @@ impl Pools {
         self.shards.iter().flat_map(read).collect()
     }
 
+    /// Whether there is room for one more environment.
+    pub(crate) fn has_room(&self) -> bool {
+        *self.population.borrow() < POPULATION_MAX
+    }
+
     /// Every environment of every function.
     pub(crate) fn all(&self) -> Vec<Arc<Environment>> {
         self.pools().iter().flat_map(|pool| pool.state().all.clone()).collect()
@@ -95,11 +145,10 @@ impl Pools {
         let mut state = pool.state();
         let stays = |environment: &Arc<Environment>| Some(environment.incarnation()) == keep;
         state.idle.retain(stays);
-        state.all.iter().filter(|environment| !stays(environment)).for_each(|environment| environment.retire());
-        drop(state);
-        if keep.is_none() {
-            // The function is gone. Its environments still hold their pool; a new function of that name gets another.
-            self.shard(key).write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let retired: Vec<_> = state.all.iter().filter(|environment| !stays(environment)).cloned().collect();
+        for environment in retired {
+            state.note_retired(environment.incarnation());
+            environment.retire();
         }
     }
 
@@ -131,52 +180,47 @@ impl FunctionPool {
     }
 
     /// An idle environment of that incarnation, the most recently used first; or one that is idle in a moment.
-    pub(crate) async fn take(&self, incarnation: Uuid) -> Option<Arc<Environment>> {
-        let mut promised = {
-            let mut state = self.state();
-            if let Some(at) = state.idle.iter().rposition(|environment| environment.incarnation() == incarnation) {
-                return Some(state.idle.remove(at));
-            }
-            state.waiters.retain(|waiter| !waiter.place.is_closed());
-            if state.finishing <= state.waiters.len() {
-                return None;
-            }
-            let (place, promised) = oneshot::channel();
-            state.waiters.push_back(Waiter { incarnation, place });
-            promised
-        };
-        if let Ok(environment) = tokio::time::timeout(FINISHING_GRACE, &mut promised).await {
-            return environment.ok();
+    pub(crate) fn take(&self, incarnation: Uuid) -> Place {
+        let mut state = self.state();
+        if let Some(at) = state.idle.iter().rposition(|environment| environment.incarnation() == incarnation) {
+            return Place::Idle(state.idle.remove(at));
         }
-        // It may have come in this very instant: what is sent to us must not get lost.
-        promised.close();
-        promised.try_recv().ok()
+        state.waiters.retain(|waiter| !waiter.place.is_closed());
+        let soon = |(environment, since): &&(Arc<Environment>, Instant)| {
+            environment.incarnation() == incarnation && since.elapsed() < FINISHING_GRACE
+        };
+        let expected = state.finishing.iter().filter(soon).count();
+        let waiting = state.waiters.iter().filter(|waiter| waiter.incarnation == incarnation).count();
+        if expected <= waiting {
+            return Place::None;
+        }
+        let (place, promise) = oneshot::channel();
+        state.waiters.push_back(Waiter { incarnation, place });
+        Place::Soon(Promise(promise))
     }
 
-    /// A new environment, busy at first.
-    pub(crate) fn add(&self, environment: Arc<Environment>) {
-        self.state().all.push(environment);
+    /// A new environment, busy at first. Whether it is of an incarnation that has been retired.
+    pub(crate) fn add(&self, environment: Arc<Environment>) -> bool {
+        let mut state = self.state();
+        let late = state.retired.contains(&environment.incarnation());
+        state.all.push(environment);
         self.population.send_modify(|count| *count += 1);
+        late
     }
 
     /// It has answered and is about to be idle.
-    pub(crate) fn finishing(&self) {
-        self.state().finishing += 1;
+    pub(crate) fn finishing(&self, environment: &Arc<Environment>) {
+        self.state().finishing.push((Arc::clone(environment), Instant::now()));
     }
 
     /// It no longer is about to be idle.
-    pub(crate) fn finished(&self) {
-        let mut state = self.state();
-        state.finishing = state.finishing.saturating_sub(1);
+    pub(crate) fn finished(&self, environment: &Arc<Environment>) {
+        self.state().finishing.retain(|(other, _)| !Arc::ptr_eq(other, environment));
     }
 
-    /// It is free: to whoever waits, else on top of the stack. Not when it has been removed or waits there already.
+    /// It is free: to whoever waits, else on top of the stack. Said once for each invocation.
     pub(crate) fn offer(&self, environment: &Arc<Environment>) {
         let mut state = self.state();
-        let is_it = |other: &Arc<Environment>| Arc::ptr_eq(other, environment);
-        if !state.all.iter().any(is_it) || state.idle.iter().any(is_it) {
-            return;
-        }
         let mut offered = Arc::clone(environment);
         let suits = |waiter: &Waiter| waiter.incarnation == environment.incarnation();
         while let Some(waiter) = state.waiters.iter().position(suits).and_then(|at| state.waiters.remove(at)) {
@@ -199,6 +243,7 @@ impl FunctionPool {
     pub(crate) fn remove(&self, environment: &Arc<Environment>) {
         let mut state = self.state();
         state.idle.retain(|other| !Arc::ptr_eq(other, environment));
+        state.finishing.retain(|(other, _)| !Arc::ptr_eq(other, environment));
         let before = state.all.len();
         state.all.retain(|other| !Arc::ptr_eq(other, environment));
         let removed = before - state.all.len();

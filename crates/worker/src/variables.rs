@@ -1,7 +1,7 @@
 //! The environment variables a runtime gets.
 //!
 //! Source: AWS Lambda developer guide, "Defined runtime environment variables"; recorded from AWS for
-//! `provided.al2023`. Later wins: the customer's, the platform's defaults, credentials, the runtime's, the platform's.
+//! `provided.al2023`. Later wins: the platform's defaults, the runtime's, the customer's, credentials, the platform's.
 
 use hearth_api::function::FunctionVersion;
 use hearth_api::runtime_tree::RuntimeTree;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Stage, function, invocation, serving};
-use hearth_api::environments::Environments;
+use hearth_api::environments::{Environments, InvokeError};
 use hearth_core::billing::Rule;
 use hearth_sandbox::ExitStatus;
 use std::sync::atomic::Ordering;
@@ -209,11 +209,65 @@ async fn a_drain_ends_what_does_not_finish() {
     })));
     let running = {
         let stage = Arc::clone(&stage);
-        tokio::spawn(async move { stage.invoke("null").await.unwrap() })
+        tokio::spawn(async move { stage.invoke("null").await })
     };
     tokio::task::spawn_blocking(move || inside.wait()).await.unwrap();
     stage.worker.drain(Duration::from_millis(10)).await;
-    assert!(running.await.unwrap().function_error);
+    assert_eq!(running.await.unwrap().unwrap_err(), InvokeError::Draining, "it has not been handled");
     assert!(stage.worker.list().is_empty());
     assert!(stage.invoke("null").await.is_err(), "no new invocation is taken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_ends_the_environments_of_a_deleted_function_too() {
+    let inside = Arc::new(Barrier::new(2));
+    let inside2 = Arc::clone(&inside);
+    let stage = Arc::new(Stage::new(serving(move |runtime, _, _| {
+        inside2.wait();
+        runtime.hang();
+        String::new()
+    })));
+    let running = {
+        let stage = Arc::clone(&stage);
+        tokio::spawn(async move { stage.invoke("null").await })
+    };
+    tokio::task::spawn_blocking(move || inside.wait()).await.unwrap();
+    stage.worker.retire(&stage.function.key, None);
+    assert_eq!(stage.worker.list().len(), 1, "it is still to be seen");
+    stage.worker.drain(Duration::from_millis(10)).await;
+    assert_eq!(running.await.unwrap().unwrap_err(), InvokeError::Draining);
+    assert_eq!(stage.sandboxes.ended.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_hangs_up_loses_no_environment() {
+    let stage = Arc::new(Stage::new(serving(|runtime, _, _| runtime.environment.to_string())));
+    stage.invoke("null").await.unwrap();
+    for _ in 0..50 {
+        // Callers that come back at once and are gone at once, in every state that the environment can be in.
+        let mut call = Box::pin(stage.invoke("null"));
+        let polled = futures_util::poll!(&mut call);
+        drop(call);
+        drop(polled);
+        assert!(!stage.invoke("null").await.unwrap().function_error);
+    }
+    while stage.worker.list().iter().any(|environment| environment.idle_ms.is_none()) {
+        tokio::task::yield_now().await;
+    }
+    let invokes: u64 = stage.worker.list().iter().map(|environment| environment.invokes).sum();
+    assert_eq!(invokes, 101, "each of them has run");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_that_is_too_large_ends_the_invocation() {
+    let stage = Stage::new(serving(|runtime, id, event| {
+        if event == "1" {
+            let huge = "x".repeat(7 << 20);
+            assert_eq!(runtime.call("POST", &format!("runtime/invocation/{id}/error"), &huge).unwrap().0, 413);
+        }
+        "\"ok\"".to_owned()
+    }));
+    let large = stage.invoke_to_the_end("1").await;
+    assert!(large.payload.starts_with(b"{\"errorMessage\":\"Response payload size exceeded"));
+    assert_eq!(stage.invoke("2").await.unwrap().payload, "\"ok\"");
 }

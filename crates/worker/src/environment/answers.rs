@@ -3,7 +3,7 @@
 use super::driver::Driver;
 use super::{Job, Reply, RuntimeResult};
 use crate::payload;
-use hearth_api::environments::InvokeResponse;
+use hearth_api::environments::{InvokeError, InvokeResponse};
 use hearth_core::environment::Outcome;
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
@@ -18,8 +18,8 @@ impl Driver {
         let result = match outcome {
             Outcome::Answered => self.result.take().unwrap_or_else(|| self.fatal(id, ErrorType::SandboxFailure)),
             Outcome::InitError => self.reported(id),
-            // What the runtime said of its Init goes before the bare fact that it ended.
-            Outcome::Failed(ErrorType::RuntimeExitError) if self.init_error.is_some() => self.reported(id),
+            // What the runtime said of the Init before goes before the bare fact that this one ended.
+            Outcome::Failed(ErrorType::RuntimeExitError) if self.earlier_init_error.is_some() => self.reported(id),
             Outcome::Failed(fault) => self.fatal(id, fault),
         };
         let response = InvokeResponse {
@@ -29,10 +29,17 @@ impl Driver {
             executed_version: self.me.function.version.clone(),
         };
         self.about_to_be_free();
+        self.me.observe(|snapshot| snapshot.expected = None);
+        let interrupted = outcome == Outcome::Failed(ErrorType::SandboxFailure) && self.node.is_draining();
         let Some(job) = self.job(id) else { return };
         // Without START there will be no REPORT: an invocation that fails before it began.
         let report_follows = job.started || outcome == Outcome::InitError;
-        if job.invocation.log_tail && report_follows {
+        if interrupted {
+            // The service stops: an event that is queued must run again, and nobody waits for a log's tail.
+            if let Some(reply) = job.reply.take() {
+                reply.send(Reply::Done(Err(InvokeError::Draining))).unwrap_or_default();
+            }
+        } else if job.invocation.log_tail && report_follows {
             job.held = Some(response);
         } else if let Some(reply) = job.reply.take() {
             reply.send(Reply::Done(Ok(response))).unwrap_or_default();
@@ -46,6 +53,7 @@ impl Driver {
     pub(super) fn finish(&mut self, id: RequestId) {
         let Some(at) = self.jobs.iter().position(|job| job.invocation.request_id == id) else { return };
         let job = self.jobs.swap_remove(at);
+        self.earlier_init_error = None;
         if let (Some(mut response), Some(reply)) = (job.held, job.reply) {
             response.log_tail = Some(self.log.tail());
             reply.send(Reply::Done(Ok(response))).unwrap_or_default();
@@ -53,7 +61,7 @@ impl Driver {
     }
 
     fn reported(&self, id: RequestId) -> RuntimeResult {
-        match &self.init_error {
+        match self.init_error.as_ref().or(self.earlier_init_error.as_ref()) {
             Some((_, payload)) => RuntimeResult { payload: payload.clone(), function_error: true },
             None => self.fatal(id, ErrorType::RuntimeUnknown),
         }

@@ -3,7 +3,7 @@
 
 use super::launch::{self, Made};
 use super::output::Output;
-use super::{Environment, Job, Message, Reply, Verdict};
+use super::{Delivery, Environment, Job, Message, Reply, RuntimeResult, Verdict};
 use crate::Node;
 use crate::logs::LogWriter;
 use crate::payload;
@@ -41,13 +41,15 @@ pub(super) struct Driver {
     /// Invocations placed here and not yet reported; at most the one that runs and the one that waits.
     pub(super) jobs: Vec<Job>,
     /// Requests for the next event that wait for one.
-    pub(super) parked: Vec<oneshot::Sender<super::Delivery>>,
+    pub(super) parked: Vec<oneshot::Sender<Result<Delivery, Verdict>>>,
     pub(super) runtime: Runtime,
     pub(super) output: Output,
     /// What the runtime answered, until the caller gets it.
-    pub(super) result: Option<super::RuntimeResult>,
-    /// What the runtime reported from Init: type and payload.
-    pub(super) init_error: Option<(String, Bytes)>,
+    pub(super) result: Option<RuntimeResult>,
+    /// What the runtime reported from the Init under way, or the last one: type and payload.
+    pub(super) init_error: Option<InitError>,
+    /// What it had reported from the Init before: still more telling than the bare end of a second one.
+    pub(super) earlier_init_error: Option<InitError>,
     /// How the runtime ended, in words.
     pub(super) exit_text: String,
     pub(super) deadline: Option<Moment>,
@@ -60,12 +62,17 @@ pub(super) struct Driver {
     finishing: bool,
 }
 
+/// What a runtime reported from its Init: type and payload.
+pub(super) type InitError = (String, Bytes);
+
 /// The runtime process of the current generation.
 pub(super) enum Runtime {
     /// There is none.
     Absent,
     /// Being started; news that came before the word that it runs.
     Launching { early: Vec<Message>, exits: Vec<(ProcessId, ExitStatus)> },
+    /// To be killed, but only once it has been started: the order to kill must not overtake the order to start.
+    Doomed,
     /// It runs.
     Running(ProcessId),
 }
@@ -91,30 +98,38 @@ pub(super) async fn run(
         let (node, me) = (Arc::clone(&node), Arc::clone(&me));
         tokio::task::spawn_blocking(move || launch::make(&node, &me.function, &me.id)).await
     };
+    let registered = Registered { pool: &pool, me: &me };
     let made = made.unwrap_or_else(|panic| Err(InvokeError::Sandbox(panic.to_string())));
-    match made.and_then(|made| Driver::new(&node, &pool, &me, made)) {
+    let ended = match made.and_then(|made| Driver::new(&node, &pool, &me, made)) {
         Ok((mut driver, mut events)) => {
             driver.feed(Event::Start);
             driver.live(&mut messages, &mut events).await;
-            pool.remove(&me);
-            answer_the_rest(&mut messages, &Err(InvokeError::Draining));
+            None
         }
-        Err(error) => {
-            pool.remove(&me);
-            answer_the_rest(&mut messages, &Err(error));
-        }
+        Err(error) => Some(error),
+    };
+    drop(registered);
+    answer_the_rest(&mut messages, ended.as_ref());
+}
+
+/// Leaves the pool at its end, even if the task panics: a drain would wait for it for ever.
+struct Registered<'a> {
+    pool: &'a FunctionPool,
+    me: &'a Arc<Environment>,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.pool.remove(self.me);
     }
 }
 
 /// What was placed here and never ran: goes elsewhere, unless there is an error that would only repeat itself.
-fn answer_the_rest(messages: &mut UnboundedReceiver<Message>, result: &Result<(), InvokeError>) {
+fn answer_the_rest(messages: &mut UnboundedReceiver<Message>, error: Option<&InvokeError>) {
     messages.close();
     while let Ok(message) = messages.try_recv() {
         if let Message::Invoke(Job { invocation, reply: Some(reply), .. }) = message {
-            let answer = match result {
-                Err(InvokeError::Draining) | Ok(()) => Reply::Elsewhere(invocation),
-                Err(error) => Reply::Done(Err(error.clone())),
-            };
+            let answer = error.map_or(Reply::Elsewhere(invocation), |error| Reply::Done(Err(error.clone())));
             reply.send(answer).unwrap_or_default();
         }
     }
@@ -130,7 +145,7 @@ impl Driver {
         let Made { sandbox, events, listener, log, process, tree } = made;
         me.sandbox.set(Arc::clone(&sandbox)).unwrap_or_default();
         let api = RuntimeApi::serve(listener, Arc::clone(me)).map_err(|error| {
-            sandbox.terminate().unwrap_or_default();
+            launch::terminate(me, &sandbox);
             InvokeError::Sandbox(format!("listen for the runtime: {error}"))
         })?;
         let driver = Self {
@@ -150,6 +165,7 @@ impl Driver {
             output: Output::default(),
             result: None,
             init_error: None,
+            earlier_init_error: None,
             exit_text: String::new(),
             deadline: None,
             cpu_limited: false,
@@ -195,6 +211,7 @@ impl Driver {
         self.log.flush();
         let phase = self.machine.phase();
         let free = self.machine.accepts_invocations();
+        let initialising = matches!(phase, Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. });
         if free && !self.offered {
             self.offered = true;
             self.idle_since = self.node.clock.now();
@@ -202,17 +219,19 @@ impl Driver {
         }
         if self.finishing && !matches!(phase, Phase::Invoke { .. }) {
             self.finishing = false;
-            self.pool.finished();
+            self.pool.finished(&self.me);
         }
         let idle_since = free.then_some(self.idle_since);
-        self.me.observe(|snapshot| (snapshot.phase, snapshot.idle_since) = (phase.name(), idle_since));
+        self.me.observe(|snapshot| {
+            (snapshot.phase, snapshot.idle_since, snapshot.initialising) = (phase.name(), idle_since, initialising);
+        });
     }
 
     /// Before a caller gets its answer: it may be back at once, and should meet this environment again.
     pub(super) fn about_to_be_free(&mut self) {
         if !self.finishing {
             self.finishing = true;
-            self.pool.finishing();
+            self.pool.finishing(&self.me);
         }
     }
 
@@ -234,6 +253,8 @@ impl Driver {
                 // Not if an invocation is on its way.
                 if self.pool.withdraw(&self.me) {
                     self.feed(Event::Retire);
+                } else {
+                    self.idle_since = now;
                 }
             }
             Phase::Init { .. } | Phase::Invoke { .. } => {
@@ -262,12 +283,14 @@ impl Driver {
             Message::Next { generation, reply } if generation == self.machine.generation() => {
                 self.parked.retain(|waiting| !waiting.is_closed());
                 self.parked.push(reply);
-                if self.try_feed(Event::Next).is_err() {
-                    // Dropping the answer makes the connection end: the runtime has no business here now.
-                    self.parked.pop();
+                if let Err(rejected) = self.try_feed(Event::Next) {
+                    let verdict = Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "Ready" };
+                    if let Some(reply) = self.parked.pop() {
+                        reply.send(Err(verdict)).unwrap_or_default();
+                    }
                 }
             }
-            // A connection of a generation that is gone.
+            // A connection of a generation that is gone: it ends with its answer.
             Message::Next { .. } => {}
             Message::Respond { generation, request_id, answer, result, reply } => {
                 let verdict = self.on_respond(generation, request_id, answer, result);
@@ -278,7 +301,11 @@ impl Driver {
                 reply.send(verdict).unwrap_or_default();
             }
             Message::Launched { generation, result } => self.on_launched(generation, result),
-            Message::Retire => self.feed(Event::Retire),
+            Message::Retire => {
+                // If it was idle; if not, an invocation is on its way and will be sent elsewhere.
+                self.pool.withdraw(&self.me);
+                self.feed(Event::Retire);
+            }
             Message::Stop => self.feed(Event::Stop),
             Message::Terminated => self.feed(Event::Terminated),
         }
@@ -307,7 +334,7 @@ impl Driver {
         generation: u32,
         request_id: RequestId,
         answer: hearth_core::environment::Answer,
-        result: super::RuntimeResult,
+        result: RuntimeResult,
     ) -> Verdict {
         if generation != self.machine.generation() || self.machine.phase().invocation() != Some(request_id) {
             return Verdict::InvalidRequestId;
@@ -343,6 +370,7 @@ impl Driver {
         }
         let (early, exits) = match std::mem::replace(&mut self.runtime, Runtime::Absent) {
             Runtime::Launching { early, exits } => (early, exits),
+            Runtime::Doomed => return self.kill(),
             Runtime::Absent | Runtime::Running(_) => (Vec::new(), Vec::new()),
         };
         let started = result.map_err(|error| match error {
@@ -387,7 +415,7 @@ impl Driver {
         match &mut self.runtime {
             Runtime::Running(running) if *running == process => {}
             Runtime::Launching { exits, .. } => return exits.push((process, status)),
-            Runtime::Running(_) | Runtime::Absent => return,
+            Runtime::Running(_) | Runtime::Absent | Runtime::Doomed => return,
         }
         self.runtime = Runtime::Absent;
         self.exit_text = payload::exit_text(status);

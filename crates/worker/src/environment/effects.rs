@@ -3,7 +3,7 @@
 use super::driver::{Driver, Runtime};
 use super::{Delivery, launch};
 use crate::clock::wall_ms;
-use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, Phase};
+use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport};
 use hearth_core::ids::RequestId;
 use hearth_core::report;
 use hearth_sandbox::SandboxError;
@@ -42,7 +42,7 @@ impl Driver {
         self.api.set_generation(generation);
         self.parked.clear();
         self.result = None;
-        self.init_error = None;
+        self.earlier_init_error = self.init_error.take().filter(|_| phase == InitPhase::Invoke);
         self.exit_text.clear();
         self.sample_memory();
         self.memory.oom_kills_before = self.memory.oom_kills;
@@ -69,6 +69,7 @@ impl Driver {
         // What was printed up to here belongs to Init.
         self.drain();
         self.log.begin();
+        self.memory.sampled = self.node.clock.now();
         self.log.platform(report::start(id, &self.me.function.version));
         if let Some(job) = self.job(id) {
             job.started = true;
@@ -79,12 +80,14 @@ impl Driver {
         }
     }
 
-    /// To the first connection that still waits; if there is none, the runtime's next request gets it.
+    /// To a connection that still waits, the latest first; if there is none, the runtime's next request gets it.
     fn dispatch(&mut self, id: RequestId) {
         let left_us = self.deadline.map_or(0, |deadline| deadline.since(self.node.clock.now()));
         let deadline_ms = wall_ms().saturating_add(i64::try_from(left_us / 1_000).unwrap_or(i64::MAX));
         let Some(invocation) = self.job(id).map(|job| job.invocation.clone()) else { return };
-        let mut delivery = Delivery { invocation, deadline_ms };
+        // Before the runtime can answer.
+        self.me.observe(|snapshot| snapshot.expected = Some(id));
+        let mut delivery = Ok(Delivery { invocation, deadline_ms });
         while let Some(waiting) = self.parked.pop() {
             match waiting.send(delivery) {
                 Ok(()) => return,
@@ -93,10 +96,14 @@ impl Driver {
         }
     }
 
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         self.parked.clear();
         // The dying need CPU time to die.
         self.limit_cpu(false);
+        if matches!(self.runtime, Runtime::Launching { .. }) {
+            self.runtime = Runtime::Doomed;
+            return;
+        }
         self.runtime = Runtime::Absent;
         let killed = self.sandbox.kill_processes();
         self.or_lost("kill the processes", killed);
@@ -104,7 +111,7 @@ impl Driver {
 
     fn report(&mut self, report: &InvocationReport) {
         self.drain();
-        if !matches!(self.machine.phase(), Phase::Reset { .. } | Phase::Shutdown { .. }) {
+        if matches!(self.runtime, Runtime::Running(_)) {
             self.sample_memory();
         }
         let rule = self.node.config.billing;
@@ -123,7 +130,8 @@ impl Driver {
     }
 
     fn init_error_type(&self) -> &str {
-        self.init_error.as_ref().map_or("Runtime.Unknown", |(error_type, _)| error_type)
+        let said = self.init_error.as_ref().or(self.earlier_init_error.as_ref());
+        said.map_or("Runtime.Unknown", |(error_type, _)| error_type)
     }
 
     /// What the processes have printed up to now becomes log events.

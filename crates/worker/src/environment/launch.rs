@@ -27,25 +27,28 @@ pub(super) struct Made {
 pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
     let tree = runtime_tree::load(&node.config.runtimes, &function.runtime)
         .map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
-    let stream = log_stream_name(&function.version, id);
-    let log =
-        node.config.logs.open(&function.key.scope, &function.log_group, &stream).map_err(|error| failed(&error))?;
     let (sender, events) = mpsc::unbounded_channel();
     let sandbox = node.config.sandboxes.prepare(&tree.root, sender).map_err(|error| failed(&error))?;
-    let assignment = Assignment {
-        code: node.config.packages.directory(&function.code),
-        layers: Vec::new(),
-        memory_mb: function.memory_mb,
-        ephemeral_storage_mb: function.ephemeral_storage_mb,
+    let stream = log_stream_name(&function.version, id);
+    let outfit = || -> Result<_, Box<dyn Error>> {
+        sandbox.assign(&Assignment {
+            code: node.config.packages.directory(&function.code),
+            layers: Vec::new(),
+            memory_mb: function.memory_mb,
+            ephemeral_storage_mb: function.ephemeral_storage_mb,
+        })?;
+        let listener = sandbox.take_listener()?;
+        // Last: a stream that no environment writes to would stay.
+        let log = node.config.logs.open(&function.key.scope, &function.log_group, &stream)?;
+        Ok((listener, LogWriter::new(log)))
     };
-    let ready = sandbox.assign(&assignment).and_then(|()| sandbox.take_listener());
-    let listener = match ready {
-        Ok(listener) => listener,
+    let (listener, log) = match outfit() {
+        Ok(outfit) => outfit,
         Err(error) => {
             if let Err(leftover) = sandbox.terminate() {
                 tracing::warn!(error = %chain(&leftover), "a sandbox that could not be assigned left something behind");
             }
-            return Err(failed(&error));
+            return Err(failed(error.as_ref()));
         }
     };
     let process = ProcessSpec {
@@ -53,7 +56,7 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
         arguments: tree.arguments_for(&function.handler),
         environment: variables::of_runtime(function, &tree, &stream),
     };
-    Ok(Made { sandbox: Arc::from(sandbox), events, listener, log: LogWriter::new(log), process, tree })
+    Ok(Made { sandbox: Arc::from(sandbox), events, listener, log, process, tree })
 }
 
 /// Starts the runtime on a thread that may block; [`Message::Launched`] says how it went.
@@ -73,9 +76,13 @@ pub(super) fn start(
 /// Ends the sandbox on a thread that may block; [`Message::Terminated`] follows.
 pub(super) fn terminate(environment: &Arc<Environment>, sandbox: &Arc<dyn Sandbox>) {
     let (environment, sandbox) = (Arc::clone(environment), Arc::clone(sandbox));
-    tokio::task::spawn_blocking(move || {
-        if let Err(error) = sandbox.terminate() {
-            tracing::warn!(error = %chain(&error), environment = environment.id, "a sandbox left something behind");
+    tokio::spawn(async move {
+        match tokio::task::spawn_blocking(move || sandbox.terminate()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = %chain(&error), environment = environment.id, "a sandbox left something behind");
+            }
+            Err(panic) => tracing::error!(%panic, environment = environment.id, "a sandbox could not be ended"),
         }
         environment.tell(Message::Terminated);
     });

@@ -14,6 +14,7 @@ use hearth_api::function::FunctionVersion;
 use hearth_core::environment::{Answer, Moment};
 use hearth_core::ids::RequestId;
 use hearth_sandbox::{Sandbox, SandboxError, StartedProcess};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -23,21 +24,26 @@ use uuid::Uuid;
 pub(crate) struct Environment {
     id: String,
     function: Arc<FunctionVersion>,
-    /// Unbounded, and bounded all the same: each connection of the function waits for its answer before it may send
-    /// again, and an environment takes one invocation at a time.
+    /// Unbounded, and bounded all the same: there are few connections, each waits for its answer before it may send
+    /// again, a body is read only for the invocation that runs, and an environment takes one invocation at a time.
     mailbox: mpsc::UnboundedSender<Message>,
     created: Moment,
     snapshot: Mutex<Snapshot>,
     sandbox: OnceLock<Arc<dyn Sandbox>>,
+    retire_after_first: AtomicBool,
 }
 
 /// What `hearth ps` shows; the task keeps it up to date.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Snapshot {
     phase: &'static str,
     /// When the last invocation ended; `None` while one runs.
     idle_since: Option<Moment>,
     invokes: u64,
+    /// The invocation that the runtime may answer.
+    expected: Option<RequestId>,
+    /// Whether the runtime may report that Init failed.
+    initialising: bool,
 }
 
 /// What reaches the task.
@@ -46,7 +52,7 @@ pub(crate) enum Message {
     /// An invocation was placed here.
     Invoke(Job),
     /// The runtime asks for its next event.
-    Next { generation: u32, reply: oneshot::Sender<Delivery> },
+    Next { generation: u32, reply: oneshot::Sender<Result<Delivery, Verdict>> },
     /// The runtime answered.
     Respond {
         generation: u32,
@@ -124,11 +130,16 @@ impl Environment {
             function,
             mailbox,
             created,
-            snapshot: Mutex::new(Snapshot { phase: "Cold", idle_since: None, invokes: 0 }),
+            snapshot: Mutex::new(Snapshot::default()),
             sandbox: OnceLock::new(),
+            retire_after_first: AtomicBool::new(false),
         });
-        pool.add(Arc::clone(&environment));
+        let late = pool.add(Arc::clone(&environment));
         tokio::spawn(driver::run(Arc::clone(node), Arc::clone(pool), Arc::clone(&environment), messages));
+        if late {
+            // Its code or configuration is history: it ends after the invocation it is made for.
+            environment.retire_after_first.store(true, Ordering::Relaxed);
+        }
         environment
     }
 
@@ -142,6 +153,9 @@ impl Environment {
         let job = Job { invocation, reply: Some(reply), started: false, held: None };
         if let Err(mpsc::error::SendError(Message::Invoke(job))) = self.mailbox.send(Message::Invoke(job)) {
             return Reply::Elsewhere(job.invocation);
+        }
+        if self.retire_after_first.load(Ordering::Relaxed) {
+            self.retire();
         }
         // The task answers every job before it ends; without an answer, it has panicked.
         let lost = || InvokeError::Sandbox("the environment's task has ended".to_owned());
@@ -163,13 +177,27 @@ impl Environment {
         self.mailbox.send(message).unwrap_or_default();
     }
 
+    /// Whether the runtime may answer this invocation now: asked before its body is read.
+    pub(crate) fn expects(&self, request_id: RequestId) -> bool {
+        self.seen().expected == Some(request_id)
+    }
+
+    /// Whether the runtime may report a failure of Init now.
+    pub(crate) fn is_initialising(&self) -> bool {
+        self.seen().initialising
+    }
+
+    fn seen(&self) -> Snapshot {
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn observe(&self, change: impl FnOnce(&mut Snapshot)) {
         change(&mut self.snapshot.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// One line of `hearth ps`.
     pub(crate) fn status(&self, now: Moment) -> EnvironmentStatus {
-        let snapshot = *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = self.seen();
         let sandbox = self.sandbox.get();
         let key = &self.function.key;
         EnvironmentStatus {

@@ -3,6 +3,8 @@
 use super::replies::{self, Reply};
 use crate::environment::{Environment, Message, RuntimeResult, Verdict};
 use crate::payload;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use hearth_core::environment::Answer;
 use hearth_core::error::ErrorType;
@@ -10,131 +12,150 @@ use hearth_core::ids::RequestId;
 use hearth_core::limits::{RESPONSE_PAYLOAD_BYTES, RUNTIME_ERROR_BYTES};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use std::convert::Infallible;
-use tokio::sync::oneshot;
+use hyper::body::{Body as _, Incoming};
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot};
 
 const PREFIX: &str = "/2018-06-01/";
 /// How much of an answer that is too large is read and thrown away, so that the client hears our refusal instead of a
 /// broken connection, bytes (ours).
 const DISCARD_BYTES: usize = 64 << 20;
+/// How long the news of a runtime's end may take that breaks off in the middle of its answer: it says more than the
+/// broken answer does (ours).
+const NEWS_OF_ITS_END: Duration = Duration::from_millis(100);
 
 /// The environment's task is gone: end the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("the execution environment has ended")]
 pub(super) struct Ended;
 
-pub(super) async fn answer(
-    environment: &Environment,
-    generation: u32,
-    request: Request<Incoming>,
-) -> Result<Reply, Ended> {
-    let (head, body) = request.into_parts();
-    let Some(path) = head.uri.path().strip_prefix(PREFIX) else { return Ok(replies::not_found()) };
-    let mut segments = path.split('/');
-    let call = [segments.next(), segments.next(), segments.next(), segments.next(), segments.next()];
-    match (&head.method, call) {
-        (&Method::GET, [Some("ping"), None, ..]) => Ok(replies::plain(StatusCode::OK, "pong")),
-        (&Method::GET, [Some("runtime"), Some("invocation"), Some("next"), None, _]) => {
-            let (reply, delivery) = oneshot::channel();
-            environment.tell(Message::Next { generation, reply });
-            Ok(replies::event(delivery.await.map_err(|_| Ended)?))
-        }
-        (&Method::POST, [Some("runtime"), Some("invocation"), Some(id), Some("response"), None]) => {
-            response(environment, generation, id, &head.headers, body).await
-        }
-        (&Method::POST, [Some("runtime"), Some("invocation"), Some(id), Some("error"), None]) => {
-            error(environment, generation, id, body).await
-        }
-        (&Method::POST, [Some("runtime"), Some("init"), Some("error"), None, _]) => {
-            init_error(environment, generation, &head.headers, body).await
-        }
-        _ => Ok(replies::not_found()),
-    }
+/// One connection from inside the sandbox.
+pub(super) struct Client<'a> {
+    pub(super) environment: &'a Environment,
+    /// The launch whose process connected.
+    pub(super) generation: u32,
+    /// The right to send a body.
+    pub(super) bodies: &'a Semaphore,
 }
 
-async fn response(
-    environment: &Environment,
-    generation: u32,
-    id: &str,
-    headers: &HeaderMap,
-    body: Incoming,
-) -> Result<Reply, Ended> {
-    let unusable =
-        |fault: ErrorType, payload: Bytes| (Answer::Unusable(fault), RuntimeResult { payload, function_error: true });
-    let mode = headers.get("lambda-runtime-function-response-mode").map(http::HeaderValue::as_bytes);
-    if !matches!(mode, None | Some(b"streaming")) {
-        let (answer, result) = unusable(ErrorType::RuntimeInvalidResponseModeHeader, Bytes::new());
-        let refusal =
-            replies::error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", "Invalid function response mode");
-        return respond(environment, generation, id, answer, result).await.map(|verdict| instead(verdict, refusal));
-    }
-    match read(body, RESPONSE_PAYLOAD_BYTES).await {
-        Read::Whole(payload) => {
-            let result = RuntimeResult { payload, function_error: false };
-            respond(environment, generation, id, Answer::Accepted, result).await.map(replies::verdict)
-        }
-        Read::TooLarge => {
-            let (answer, result) = unusable(ErrorType::FunctionResponseSizeTooLarge, payload::too_large());
-            let refusal = replies::too_large(RESPONSE_PAYLOAD_BYTES);
-            respond(environment, generation, id, answer, result).await.map(|verdict| instead(verdict, refusal))
-        }
-        Read::Truncated => {
-            let (answer, result) = unusable(ErrorType::RuntimeTruncatedResponse, Bytes::new());
-            let refusal =
-                replies::error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated");
-            respond(environment, generation, id, answer, result).await.map(|verdict| instead(verdict, refusal))
+impl Client<'_> {
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<Reply, Ended> {
+        let (head, body) = request.into_parts();
+        let Some(path) = head.uri.path().strip_prefix(PREFIX) else { return Ok(replies::not_found()) };
+        let mut segments = path.split('/');
+        let call = [segments.next(), segments.next(), segments.next(), segments.next(), segments.next()];
+        match (&head.method, call) {
+            (&Method::GET, [Some("ping"), None, ..]) => Ok(replies::plain(StatusCode::OK, "pong")),
+            (&Method::GET, [Some("runtime"), Some("invocation"), Some("next"), None, _]) => self.next().await,
+            (&Method::POST, [Some("runtime"), Some("invocation"), Some(id), Some("response"), None]) => {
+                self.response(id, &head.headers, body).await
+            }
+            (&Method::POST, [Some("runtime"), Some("invocation"), Some(id), Some("error"), None]) => {
+                self.error(id, body).await
+            }
+            (&Method::POST, [Some("runtime"), Some("init"), Some("error"), None, _]) => {
+                self.init_error(&head.headers, body).await
+            }
+            _ => Ok(replies::not_found()),
         }
     }
-}
 
-/// The handler failed: its error is the answer, passed on untouched.
-async fn error(environment: &Environment, generation: u32, id: &str, body: Incoming) -> Result<Reply, Ended> {
-    match read(body, RESPONSE_PAYLOAD_BYTES).await {
-        Read::Whole(payload) => {
-            let result = RuntimeResult { payload, function_error: true };
-            respond(environment, generation, id, Answer::Accepted, result).await.map(replies::verdict)
-        }
-        Read::TooLarge => Ok(replies::too_large(RESPONSE_PAYLOAD_BYTES)),
-        Read::Truncated => Err(Ended),
+    async fn next(&self) -> Result<Reply, Ended> {
+        let (reply, delivery) = oneshot::channel();
+        self.environment.tell(Message::Next { generation: self.generation, reply });
+        Ok(match delivery.await.map_err(|_| Ended)? {
+            Ok(delivery) => replies::event(delivery),
+            Err(verdict) => replies::verdict(verdict),
+        })
     }
-}
 
-async fn respond(
-    environment: &Environment,
-    generation: u32,
-    id: &str,
-    answer: Answer,
-    result: RuntimeResult,
-) -> Result<Verdict, Ended> {
-    let Ok(id) = uuid::Uuid::try_parse(id) else { return Ok(Verdict::InvalidRequestId) };
-    let (reply, verdict) = oneshot::channel();
-    let request_id = RequestId(id.as_u128());
-    environment.tell(Message::Respond { generation, request_id, answer, result, reply });
-    verdict.await.map_err(|_| Ended)
-}
+    async fn response(&self, id: &str, headers: &HeaderMap, body: Incoming) -> Result<Reply, Ended> {
+        let Some(id) = self.expected(id) else { return Ok(refused(body).await) };
+        let mode = headers.get("lambda-runtime-function-response-mode").map(http::HeaderValue::as_bytes);
+        if !matches!(mode, None | Some(b"streaming")) {
+            let text = "Invalid function response mode";
+            let refusal = replies::error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", text);
+            return self.unusable(id, ErrorType::RuntimeInvalidResponseModeHeader, Bytes::new(), refusal).await;
+        }
+        match self.read(body, RESPONSE_PAYLOAD_BYTES).await? {
+            Read::Whole { payload, function_error } => {
+                self.respond(id, RuntimeResult { payload, function_error }).await
+            }
+            Read::TooLarge => self.too_large(id).await,
+            Read::Truncated => {
+                tokio::time::sleep(NEWS_OF_ITS_END).await;
+                let fault = ErrorType::RuntimeTruncatedResponse;
+                let text = "HTTP request detected as truncated";
+                let refusal = replies::error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", text);
+                let payload =
+                    payload::fatal(id, fault, 0, "Runtime closed the connection in the middle of its response");
+                self.unusable(id, fault, payload, refusal).await
+            }
+        }
+    }
 
-/// A refusal with a reason of its own, if the call was in order otherwise.
-fn instead(verdict: Verdict, refusal: Reply) -> Reply {
-    if verdict == Verdict::Accepted { refusal } else { replies::verdict(verdict) }
-}
+    /// The handler failed: its error is the answer, passed on untouched.
+    async fn error(&self, id: &str, body: Incoming) -> Result<Reply, Ended> {
+        let Some(id) = self.expected(id) else { return Ok(refused(body).await) };
+        match self.read(body, RESPONSE_PAYLOAD_BYTES).await? {
+            Read::Whole { payload, .. } => self.respond(id, RuntimeResult { payload, function_error: true }).await,
+            Read::TooLarge => self.too_large(id).await,
+            Read::Truncated => Err(Ended),
+        }
+    }
 
-async fn init_error(
-    environment: &Environment,
-    generation: u32,
-    headers: &HeaderMap,
-    body: Incoming,
-) -> Result<Reply, Ended> {
-    let payload = match read(body, RUNTIME_ERROR_BYTES).await {
-        Read::Whole(payload) => payload,
-        Read::TooLarge => return Ok(replies::too_large(RUNTIME_ERROR_BYTES)),
-        Read::Truncated => return Err(Ended),
-    };
-    let said = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
-    let error_type = error_type(said.unwrap_or_default());
-    let (reply, verdict) = oneshot::channel();
-    environment.tell(Message::InitError { generation, error_type, payload, reply });
-    Ok(replies::verdict(verdict.await.map_err(|_| Ended)?))
+    async fn init_error(&self, headers: &HeaderMap, body: Incoming) -> Result<Reply, Ended> {
+        let payload = if self.environment.is_initialising() {
+            match self.read(body, RUNTIME_ERROR_BYTES).await? {
+                Read::Whole { payload, .. } => payload,
+                Read::TooLarge => return Ok(replies::too_large(RUNTIME_ERROR_BYTES)),
+                Read::Truncated => return Err(Ended),
+            }
+        } else {
+            discard(body).await; // it will be refused, whatever it says
+            Bytes::new()
+        };
+        let said = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
+        let error_type = error_type(said.unwrap_or_default());
+        let (reply, verdict) = oneshot::channel();
+        self.environment.tell(Message::InitError { generation: self.generation, error_type, payload, reply });
+        Ok(replies::verdict(verdict.await.map_err(|_| Ended)?))
+    }
+
+    /// The id, if it is that of the invocation that runs: nothing else is worth reading.
+    fn expected(&self, id: &str) -> Option<RequestId> {
+        let id = RequestId(uuid::Uuid::try_parse(id).ok()?.as_u128());
+        self.environment.expects(id).then_some(id)
+    }
+
+    async fn respond(&self, id: RequestId, result: RuntimeResult) -> Result<Reply, Ended> {
+        self.post(id, Answer::Accepted, result).await.map(replies::verdict)
+    }
+
+    async fn too_large(&self, id: RequestId) -> Result<Reply, Ended> {
+        let refusal = replies::too_large(RESPONSE_PAYLOAD_BYTES);
+        self.unusable(id, ErrorType::FunctionResponseSizeTooLarge, payload::too_large(), refusal).await
+    }
+
+    /// The call was in order, what it brought is not: `refusal` says so to the runtime, `payload` to the caller.
+    async fn unusable(&self, id: RequestId, fault: ErrorType, payload: Bytes, refusal: Reply) -> Result<Reply, Ended> {
+        let result = RuntimeResult { payload, function_error: true };
+        let verdict = self.post(id, Answer::Unusable(fault), result).await?;
+        Ok(if verdict == Verdict::Accepted { refusal } else { replies::verdict(verdict) })
+    }
+
+    async fn post(&self, request_id: RequestId, answer: Answer, result: RuntimeResult) -> Result<Verdict, Ended> {
+        let (reply, verdict) = oneshot::channel();
+        let generation = self.generation;
+        self.environment.tell(Message::Respond { generation, request_id, answer, result, reply });
+        verdict.await.map_err(|_| Ended)
+    }
+
+    /// Reads a body of at most `limit` bytes, when no other connection of this environment sends one.
+    async fn read(&self, body: Incoming, limit: usize) -> Result<Read, Ended> {
+        let _turn = self.bodies.acquire().await.map_err(|_| Ended)?;
+        Ok(read(body, limit).await)
+    }
 }
 
 /// The runtime's own error type where it has the form of one: `(Runtime|Function)\.[A-Z][a-zA-Z]+`, anywhere in it.
@@ -155,19 +176,30 @@ fn error_type(said: &str) -> String {
 }
 
 enum Read {
-    Whole(Bytes),
+    Whole {
+        payload: Bytes,
+        /// Whether a streamed answer ended with an error of the handler.
+        function_error: bool,
+    },
     TooLarge,
     Truncated,
 }
 
-/// Reads a body of at most `limit` bytes; one that comes in one piece is not copied.
+/// One that comes in one piece is not copied.
 async fn read(mut body: Incoming, limit: usize) -> Read {
+    let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     let mut length = 0usize;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return Read::Truncated };
-        let Ok(data) = frame.into_data() else { continue };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => match frame.trailers_ref().and_then(streamed_error) {
+                Some(payload) => return Read::Whole { payload, function_error: true },
+                None => continue,
+            },
+        };
         length = length.saturating_add(data.len());
         if length > limit {
             discard(body).await;
@@ -175,15 +207,29 @@ async fn read(mut body: Incoming, limit: usize) -> Read {
         }
         if first.is_empty() && joined.is_empty() {
             first = data;
-        } else {
-            if joined.is_empty() {
-                joined.reserve(data.len() + first.len());
-                joined.extend_from_slice(&std::mem::take(&mut first));
-            }
-            joined.extend_from_slice(&data);
+            continue;
         }
+        if joined.is_empty() {
+            joined.reserve(announced.min(limit).max(first.len() + data.len()));
+            joined.extend_from_slice(&std::mem::take(&mut first));
+        }
+        joined.extend_from_slice(&data);
     }
-    Read::Whole(if joined.is_empty() { first } else { joined.freeze() })
+    Read::Whole { payload: if joined.is_empty() { first } else { joined.freeze() }, function_error: false }
+}
+
+/// The error with which a streaming handler ended: for a caller that is not streamed to, it is the whole answer.
+fn streamed_error(trailers: &HeaderMap) -> Option<Bytes> {
+    trailers.get("lambda-runtime-function-error-type")?;
+    let body = trailers.get("lambda-runtime-function-error-body").map_or(&b""[..], http::HeaderValue::as_bytes);
+    Some(STANDARD.decode(body).unwrap_or_default().into())
+}
+
+/// An answer to another invocation than the one that runs. Its body is read without being kept, so that the connection
+/// stays usable.
+async fn refused(body: Incoming) -> Reply {
+    discard(body).await;
+    replies::verdict(Verdict::InvalidRequestId)
 }
 
 async fn discard(mut body: Incoming) {
@@ -193,13 +239,6 @@ async fn discard(mut body: Incoming) {
         if left == 0 {
             return;
         }
-    }
-}
-
-/// Services of hyper want an error type; ours ends the connection.
-impl From<Infallible> for Ended {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

@@ -8,6 +8,7 @@ mod handlers;
 mod replies;
 
 use crate::environment::Environment;
+use handlers::Client;
 use hearth_core::limits::{RUNTIME_API_CONNECTIONS, RUNTIME_API_HEAD_BYTES};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -23,6 +24,7 @@ use tokio::task::{AbortHandle, JoinSet};
 /// The server; dropping it ends every connection.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
+    listener: Arc<tokio::net::TcpListener>,
     /// Which launch new connections belong to.
     generation: Arc<AtomicU32>,
     task: AbortHandle,
@@ -31,13 +33,16 @@ pub(crate) struct RuntimeApi {
 impl RuntimeApi {
     pub(crate) fn serve(listener: TcpListener, environment: Arc<Environment>) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let listener = Arc::new(tokio::net::TcpListener::from_std(listener)?);
         let generation = Arc::new(AtomicU32::new(0));
-        let task = tokio::spawn(accept(listener, environment, Arc::clone(&generation))).abort_handle();
-        Ok(Self { generation, task })
+        let task = tokio::spawn(accept(Arc::clone(&listener), environment, Arc::clone(&generation))).abort_handle();
+        Ok(Self { listener, generation, task })
     }
 
+    /// Before a launch: connections from now on belong to it. Those that processes of the launch before have left
+    /// waiting are dropped.
     pub(crate) fn set_generation(&self, generation: u32) {
+        while rustix::net::accept_with(&self.listener, rustix::net::SocketFlags::CLOEXEC).is_ok() {}
         self.generation.store(generation, Ordering::Release);
     }
 
@@ -53,8 +58,10 @@ impl Drop for RuntimeApi {
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, environment: Arc<Environment>, generation: Arc<AtomicU32>) {
+async fn accept(listener: Arc<tokio::net::TcpListener>, environment: Arc<Environment>, generation: Arc<AtomicU32>) {
     let places = Arc::new(Semaphore::new(RUNTIME_API_CONNECTIONS));
+    // One body at a time: what the worker holds for the function is one answer, whatever the function sends.
+    let bodies = Arc::new(Semaphore::new(1));
     // Aborted with us.
     let mut connections = JoinSet::new();
     loop {
@@ -66,15 +73,16 @@ async fn accept(listener: tokio::net::TcpListener, environment: Arc<Environment>
             Err(error) => {
                 // Out of descriptors, or a connection that ended at once: not our end, and no busy loop.
                 tracing::warn!(%error, "a connection to the Runtime API was not accepted");
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
         stream.set_nodelay(true).unwrap_or_default();
-        let environment = Arc::clone(&environment);
+        let (environment, bodies) = (Arc::clone(&environment), Arc::clone(&bodies));
         let generation = generation.load(Ordering::Acquire);
         connections.spawn(async move {
-            let service = service_fn(|request| handlers::answer(&environment, generation, request));
+            let client = Client { environment: &environment, generation, bodies: &bodies };
+            let service = service_fn(|request| client.answer(request));
             let served = http1::Builder::new()
                 .max_buf_size(RUNTIME_API_HEAD_BYTES)
                 .serve_connection(TokioIo::new(stream), service)
