@@ -34,12 +34,12 @@ pub trait Environments: Send + Sync + Debug {
     /// `None` ends all of them: the function is gone.
     fn retire(&self, key: &FunctionKey, keep: Option<Uuid>);
 
-    /// Whether functions of this runtime can run here; the text says what to do when they cannot.
+    /// The version of a runtime that functions run on here: the 64 hex digits that end its `RuntimeVersionArn`.
     ///
     /// # Errors
     ///
     /// One line for the person who called: what is missing and the command that adds it.
-    fn runtime_available(&self, runtime: &str) -> Result<(), String>;
+    fn runtime_version(&self, runtime: &str) -> Result<String, String>;
 
     /// Every environment there is now.
     fn list(&self) -> Vec<EnvironmentStatus>;

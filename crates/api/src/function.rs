@@ -46,6 +46,8 @@ pub struct FunctionVersion {
     pub incarnation: Uuid,
     /// The runtime's identifier, such as `python3.11`.
     pub runtime: String,
+    /// The version of that runtime: 64 hex digits, the end of `RuntimeVersionArn`.
+    pub runtime_version: String,
     /// The handler's name, as the runtime reads it.
     pub handler: String,
     /// The execution role's ARN. Kept and returned; nothing is enforced by it.

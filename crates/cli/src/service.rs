@@ -15,6 +15,7 @@ use hearth_sandbox::process::{ProcessConfig, ProcessSandboxes};
 use hearth_sandbox::{Capabilities, Sandboxes, Support};
 use hearth_store::embedded::EmbeddedStore;
 use hearth_worker::{Worker, WorkerConfig};
+use rustix::process::Resource;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,6 +55,16 @@ pub(crate) struct Settings {
     pub(crate) runtimes: PathBuf,
 }
 
+/// Each environment costs some descriptors, and the usual soft limit of 1,024 is there for programs that use `select(2)`.
+/// Functions get limits of their own.
+fn allow_all_descriptors() {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = rustix::process::setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open descriptors stays where it is");
+    }
+}
+
 /// A service that accepts requests.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -74,6 +85,7 @@ impl Service {
     ///
     /// What could not be started, and why; nothing is left running.
     pub(crate) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        allow_all_descriptors();
         let data = std::path::absolute(&settings.data)
             .with_context(|| format!("find the data directory {}", settings.data.display()))?;
         let store = Arc::new(

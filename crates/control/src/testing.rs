@@ -28,6 +28,7 @@ pub(crate) fn version(name: &str) -> FunctionVersion {
         version: "$LATEST".to_owned(),
         incarnation: Uuid::nil(),
         runtime: "python3.11".to_owned(),
+        runtime_version: "ab".repeat(32),
         handler: "app.handler".to_owned(),
         role: "arn:aws:iam::000000000000:role/any".to_owned(),
         description: String::new(),
@@ -60,8 +61,8 @@ impl Environments for Draining {
 
     fn retire(&self, _key: &FunctionKey, _keep: Option<Uuid>) {}
 
-    fn runtime_available(&self, _runtime: &str) -> Result<(), String> {
-        Ok(())
+    fn runtime_version(&self, _runtime: &str) -> Result<String, String> {
+        Ok("ab".repeat(32))
     }
 
     fn list(&self) -> Vec<EnvironmentStatus> {

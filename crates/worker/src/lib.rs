@@ -99,8 +99,9 @@ impl Environments for Worker {
         self.node.pools.retire(key, keep);
     }
 
-    fn runtime_available(&self, runtime: &str) -> Result<(), String> {
-        runtime_tree::load(&self.node.config.runtimes, runtime).map(drop).map_err(|error| error.to_string())
+    fn runtime_version(&self, runtime: &str) -> Result<String, String> {
+        let tree = runtime_tree::load(&self.node.config.runtimes, runtime);
+        tree.map(|tree| tree.version_hash).map_err(|error| error.to_string())
     }
 
     fn list(&self) -> Vec<EnvironmentStatus> {

@@ -38,7 +38,8 @@ pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members
     let mut latest = blank(key.clone());
     settings::apply(&members, &mut latest)?;
     let tags = tags(&members)?;
-    door.environments.runtime_available(&latest.runtime).map_err(ApiError::invalid_parameter)?;
+    let version = door.environments.runtime_version(&latest.runtime);
+    latest.runtime_version = version.map_err(ApiError::invalid_parameter)?;
     if door.record(&key).await?.is_some() {
         return Err(ApiError::function_exists(&key.name));
     }
@@ -78,6 +79,7 @@ fn blank(key: FunctionKey) -> FunctionVersion {
         version: LATEST.to_owned(),
         incarnation: Uuid::new_v4(),
         runtime: String::new(),
+        runtime_version: String::new(),
         handler: String::new(),
         role: String::new(),
         description: String::new(),

@@ -4,7 +4,6 @@ use super::target::LATEST;
 use crate::members::Members;
 use hearth_api::function::{FunctionVersion, State, UpdateStatus};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 /// How much of a configuration is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,11 +86,9 @@ fn state(version: &FunctionVersion, out: &mut Members) {
     }
 }
 
-/// Stands for the runtime's patch version. AWS's ids are digests of something it does not tell; this one is of the name.
+/// AWS's ids are digests of something it does not tell; this one is the digest of the runtime tree's recipe.
 fn runtime_version_arn(version: &FunctionVersion) -> String {
-    let digest = Sha256::digest(version.runtime.as_bytes());
-    let id: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("arn:aws:lambda:{}::runtime:{id}", version.key.scope.region)
+    format!("arn:aws:lambda:{}::runtime:{}", version.key.scope.region, version.runtime_version)
 }
 
 fn passive(version: &FunctionVersion, name: &str, default: impl FnOnce() -> Value) -> Value {

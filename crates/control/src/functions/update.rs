@@ -57,9 +57,8 @@ async fn change(
         changeable(&record, members)?;
         let mut latest = FunctionVersion::clone(&record.latest);
         settings::apply(members, &mut latest)?;
-        if latest.runtime != record.latest.runtime {
-            door.environments.runtime_available(&latest.runtime).map_err(ApiError::invalid_parameter)?;
-        }
+        let version = door.environments.runtime_version(&latest.runtime);
+        latest.runtime_version = version.map_err(ApiError::invalid_parameter)?;
         if let Some(code) = code {
             latest.code = code.clone();
         }

@@ -72,9 +72,9 @@ impl Environments for FakeEnvironments {
         self.changed.notify_waiters();
     }
 
-    fn runtime_available(&self, runtime: &str) -> Result<(), String> {
+    fn runtime_version(&self, runtime: &str) -> Result<String, String> {
         let absent = || format!("{runtime} is not on this machine: add it with `hearth runtimes add {runtime}`");
-        if runtime == "ruby3.3" { Err(absent()) } else { Ok(()) }
+        if runtime == "ruby3.3" { Err(absent()) } else { Ok("ab".repeat(32)) }
     }
 
     fn list(&self) -> Vec<EnvironmentStatus> {

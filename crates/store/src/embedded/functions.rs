@@ -280,6 +280,7 @@ mod tests {
             version: "$LATEST".to_owned(),
             incarnation: Uuid::nil(),
             runtime: String::new(),
+            runtime_version: "ab".repeat(32),
             handler: String::new(),
             role: String::new(),
             description: String::new(),

@@ -27,6 +27,7 @@ pub fn function(key: FunctionKey) -> FunctionRecord {
         version: "$LATEST".to_owned(),
         incarnation: Uuid::from_u128(1),
         runtime: "python3.11".to_owned(),
+        runtime_version: "ab".repeat(32),
         handler: "index.handler".to_owned(),
         role: "arn:aws:iam::000000000000:role/any".to_owned(),
         description: String::new(),

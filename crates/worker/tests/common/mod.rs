@@ -383,6 +383,7 @@ pub(crate) fn function() -> FunctionVersion {
         version: "$LATEST".to_owned(),
         incarnation: Uuid::new_v4(),
         runtime: "fake".to_owned(),
+        runtime_version: "ab".repeat(32),
         handler: "h".to_owned(),
         role: String::new(),
         description: String::new(),
