@@ -39,9 +39,9 @@ fn too_much_memory_is_an_oom_kill(rig: &Rig) {
     assert!(sandbox.sandbox.usage().unwrap().oom_kills >= 1);
     // What fits is counted, and what was given back is not.
     let (started, _) = sandbox.start_until_line("x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ready; sleep 1000");
-    // The kernel adds up its counters of each processor now and then.
+    // The kernel adds up its counters of each processor now and then, and some pages are not there yet.
     let used = || sandbox.sandbox.usage().unwrap().memory_bytes;
-    wait_until("40 MB are counted", || used() > 39_000_000);
+    wait_until("40 MB are counted", || used() > 30_000_000);
     assert!(used() < 134_217_728, "{} bytes", used());
     drop(started);
     sandbox.empty();
@@ -87,7 +87,8 @@ fn descriptors_end_at_the_limit(rig: &Rig) {
     assert_eq!(opened.stdout, "1021 EMFILE\n", "{opened:?}");
 }
 
-/// How much CPU time was used can be said however slow or busy the machine is: at most the share, and one period more.
+/// How much CPU time was used can be said however slow or busy the machine is: at most the share, and what the kernel
+/// hands out ahead of time or notices late, at each tick. Without a limit it would be ten times as much.
 fn cpu_is_limited_to_the_share(rig: &Rig) {
     let sandbox = rig.sandbox();
     if is_without("cpu", &rig.sandboxes_capabilities().cpu) {
@@ -98,9 +99,8 @@ fn cpu_is_limited_to_the_share(rig: &Rig) {
     let (begin, before) = (Instant::now(), sandbox.sandbox.usage().unwrap().cpu_ns);
     std::thread::sleep(Duration::from_secs(2));
     let (used, passed) = (sandbox.sandbox.usage().unwrap().cpu_ns - before, begin.elapsed());
-    let share = passed.as_nanos() * 128 / 1_769 + 2 * 100_000_000 * 128 / 1_769;
-    // Slack for what the kernel hands to each processor ahead of time: 5 ms.
-    assert!(u128::from(used) <= share + 20_000_000, "{used} ns in {passed:?}");
+    let share = passed.as_nanos() * 128 / 1_769;
+    assert!(u128::from(used) <= share * 3 / 2 + 50_000_000, "{used} ns in {passed:?}, share {share}");
     sandbox.sandbox.limit_cpu(None).unwrap();
     let limited = sandbox.sandbox.usage().unwrap().cpu_ns;
     let until = Instant::now() + crate::rig::PATIENCE;
