@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use bytes::Bytes;
 use hearth_api::runtime_tree::HANDLER;
 use hearth_sandbox::process::{ProcessConfig, ProcessSandboxes};
-use hearth_sandbox::{Assignment, ProcessSpec, Sandbox as _, SandboxEvent, Sandboxes as _};
+use hearth_sandbox::{Assignment, ProcessSpec, SandboxEvent, Sandboxes as _};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
