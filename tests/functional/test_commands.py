@@ -89,10 +89,8 @@ def test_doctor():
 
 
 def test_runtimes(tmp_path):
-    listed = json.loads(hearth("--json", "runtimes", "ls").stdout)
-    assert {"python3.11", "nodejs20.x", "provided.al2023"} <= {
-        row["name"] for row in (listed if isinstance(listed, list) else listed["runtimes"])
-    }
+    listed = [json.loads(line) for line in hearth("--json", "runtimes", "ls").stdout.splitlines()]
+    assert {"python3.11", "nodejs20.x", "provided.al2023"} <= {row["name"] for row in listed}
     # Present already: no work, no network.
     again = hearth("runtimes", "add", "python3.11", PATH="/nowhere")
     assert again.returncode == 0

@@ -12,15 +12,15 @@ from support import leftovers
 from support.functions import Function, zipped
 from support.service import NotStarted, Service, wait_for
 
-CODE = zipped({"app.py": "import os\ndef handler(event, context): print('ran'); return os.environ.get('V')"})
+CODE = zipped({"app.py": "import os\ndef handler(event, context): print('ran'); return os.environ.get('SIDE')"})
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_functions_code_and_logs_survive(services, how):
     service = services()
-    made = Function(service, CODE, Environment={"Variables": {"V": "1"}}, Description="kept")
+    made = Function(service, CODE, Environment={"Variables": {"SIDE": "1"}}, Description="kept")
     made.invoke()
-    made.configure(Environment={"Variables": {"V": "2"}})
+    made.configure(Environment={"Variables": {"SIDE": "2"}})
     made.invoke()
     before, log = made.client.get_function_configuration(FunctionName=made.name), made.log()
     getattr(service, how)()
@@ -38,11 +38,11 @@ def test_kill_at_any_moment(services):
     """Creates, updates, deletes without end and kills the service among them: every acknowledged step is there."""
     service = services()
     for turn in range(6):
-        acknowledged, stop = {}, threading.Event()
+        acknowledged, dying = {}, threading.Event()
 
         def work(worker):
             client, number = service.client(), 0
-            while not stop.is_set():
+            while True:
                 name = f"k-{turn}-{worker}-{number}"
                 number += 1
                 try:
@@ -63,15 +63,15 @@ def test_kill_at_any_moment(services):
                         client.delete_function(FunctionName=name)
                         acknowledged[name] = {None}
                 except Exception:
-                    if not stop.is_set() and service.process.poll() is None:
+                    if not dying.is_set():
                         raise
                     return
 
         with ThreadPoolExecutor(4) as pool:
             running = [pool.submit(work, n) for n in range(4)]
             wait_for("some work", lambda: len(acknowledged) > 5 + turn * 2)
+            dying.set()
             service.kill()
-            stop.set()
             for one in running:
                 one.result()
         service.start()

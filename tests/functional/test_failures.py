@@ -243,4 +243,5 @@ def test_response_too_large(function):
             "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
             "errorType": "Function.ResponseSizeTooLarge",
         }
-    assert made.invoke({"run": "answer = state['invokes']"}).json == 4, "the environment is unharmed"
+    # AWS's Python client ends itself on the refusal: the environment was reset, and works.
+    assert made.invoke({"run": "answer = 'alive'"}).json == "alive"

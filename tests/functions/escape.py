@@ -67,6 +67,8 @@ def forked(call):
             answer = f"OK {call()!r}"
         except OSError as error:
             answer = errno.errorcode.get(error.errno, str(error.errno)) if error.errno else type(error).__name__
+        except Exception as error:
+            answer = type(error).__name__
         os.write(writable, answer.encode())
         os._exit(0)
     os.close(writable)

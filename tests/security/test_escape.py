@@ -276,4 +276,4 @@ def test_two_environments_of_one_function_share_nothing(function):
         for environment in inside:
             environment.release("go")
         listings = [answer.result().json for answer in answers]
-    assert all(set(listing) <= {"started"} for listing in listings), listings
+    assert all(set(listing) <= {"started", "go"} for listing in listings), listings
