@@ -64,7 +64,10 @@ pub struct FunctionVersion {
     pub environment: Option<BTreeMap<String, String>>,
     /// The deployment package.
     pub code: Code,
-    /// `CodeSha256`, `Layers`, `TracingConfig` and the like that are stored and returned but that no rule reads yet,
+    /// Layers in order: a file of a later one hides that of an earlier one.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
+    /// `TracingConfig` and the like that are stored and returned but that no rule reads yet,
     /// by member name, in the JSON form of the API.
     #[serde(default)]
     pub passive: BTreeMap<String, serde_json::Value>,
@@ -87,6 +90,15 @@ pub struct Code {
     pub sha256: String,
     /// Size of the zip, bytes.
     pub size: u64,
+}
+
+/// A layer version as a function refers to it. It stays usable when the version is deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// The ARN of the version.
+    pub arn: String,
+    /// Its package.
+    pub code: Code,
 }
 
 /// `State` of a function version.

@@ -37,6 +37,7 @@ pub(crate) fn version(name: &str) -> FunctionVersion {
         ephemeral_storage_mb: 512,
         environment: None,
         code: Code { sha256: "x".to_owned(), size: 1 },
+        layers: Vec::new(),
         passive: BTreeMap::new(),
         log_group: format!("/aws/lambda/{name}"),
         last_modified: String::new(),

@@ -88,6 +88,7 @@ fn blank(key: FunctionKey) -> FunctionVersion {
         ephemeral_storage_mb: EPHEMERAL_STORAGE_MB.2,
         environment: None,
         code: Code { sha256: String::new(), size: 0 },
+        layers: Vec::new(),
         passive: BTreeMap::new(),
         last_modified: last_modified(),
         revision_id: Uuid::new_v4(),

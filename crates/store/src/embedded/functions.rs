@@ -289,6 +289,7 @@ mod tests {
             ephemeral_storage_mb: 512,
             environment: None,
             code: Code { sha256: String::new(), size: 0 },
+            layers: Vec::new(),
             passive: BTreeMap::new(),
             log_group: String::new(),
             last_modified: String::new(),

@@ -36,6 +36,7 @@ pub fn function(key: FunctionKey) -> FunctionRecord {
         ephemeral_storage_mb: 512,
         environment: Some(BTreeMap::from([("KEY".to_owned(), "väluE".to_owned())])),
         code: Code { sha256: "x".to_owned(), size: 1 },
+        layers: Vec::new(),
         passive: BTreeMap::from([("TracingConfig".to_owned(), serde_json::json!({"Mode": "PassThrough"}))]),
         last_modified: "2026-11-24T10:00:00.000+0000".to_owned(),
         revision_id: Uuid::from_u128(2),

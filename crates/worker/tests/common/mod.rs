@@ -392,6 +392,7 @@ pub(crate) fn function() -> FunctionVersion {
         ephemeral_storage_mb: 512,
         environment: None,
         code: Code { sha256: String::new(), size: 0 },
+        layers: Vec::new(),
         passive: std::collections::BTreeMap::new(),
         log_group: "/aws/lambda/f".to_owned(),
         last_modified: String::new(),
