@@ -8,10 +8,11 @@ use rusqlite::Connection;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Layout of the tables below, kept in `user_version`; 0 is a new file.
-const LAYOUT: i64 = 1;
+/// How the tables came to be: the layout of a file, kept in `user_version`, is the number of steps that it has seen. Steps
+/// are added at the end and never changed.
+const STEPS: &[&str] = &[FIRST, VERSIONS];
 
-const TABLES: &str = "
+const FIRST: &str = "
     CREATE TABLE functions (
         account TEXT NOT NULL,
         region TEXT NOT NULL,
@@ -33,8 +34,27 @@ const TABLES: &str = "
         accepted_ms INTEGER NOT NULL,
         payload BLOB NOT NULL
     );
-    PRAGMA user_version = 1;
 ";
+
+/// Published versions, a row each: publishing one must not rewrite those before it.
+const VERSIONS: &str = "
+    ALTER TABLE functions ADD COLUMN reserved INTEGER;
+    CREATE INDEX functions_reserved ON functions (reserved) WHERE reserved IS NOT NULL;
+    CREATE TABLE versions (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        revision_id BLOB NOT NULL,
+        version BLOB NOT NULL,
+        PRIMARY KEY (account, region, name, number)
+    );
+";
+
+/// The newest layout.
+fn known() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
 
 /// Opens the database for writing and brings its tables up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -44,15 +64,14 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         // WAL with FULL: a commit is on the disk when it returns. NORMAL would lose acknowledged ones with the power.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "cache_size", -1_024)?;
-        let layout = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match layout {
-            0 => {
-                let transaction = connection.transaction()?;
-                transaction.execute_batch(TABLES)?;
-                transaction.commit()?;
-            }
-            LAYOUT => {}
-            newer => return Ok(Err(newer)),
+        let layout: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let missing = usize::try_from(layout).ok().and_then(|layout| STEPS.get(layout..));
+        let Some(missing) = missing else { return Ok(Err(layout)) };
+        if !missing.is_empty() {
+            let transaction = connection.transaction()?;
+            missing.iter().try_for_each(|step| transaction.execute_batch(step))?;
+            transaction.pragma_update(None, "user_version", known())?;
+            transaction.commit()?;
         }
         Ok(Ok(connection))
     };
@@ -61,7 +80,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         Ok(Err(newer)) => Err(failed(
             "open",
             path,
-            format!("its layout is {newer}, this version of Hearth knows {LAYOUT}: use the version that made it"),
+            format!(
+                "its layout is {newer}, this version of Hearth knows {}: use the version that made it",
+                STEPS.len()
+            ),
         )),
         Err(source) => Err(failed("open", path, source)),
     }
@@ -118,13 +140,33 @@ mod tests {
     fn a_newer_layout_is_refused_and_left_alone() {
         let data = tempfile::tempdir().unwrap();
         let path = data.path().join("hearth.db");
-        open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+        let newer = known() + 1;
+        open(&path).unwrap().pragma_update(None, "user_version", newer).unwrap();
         let error = open(&path).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause, "its layout is 2, this version of Hearth knows 1: use the version that made it");
-        let kept: i64 =
-            Connection::open(&path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-        assert_eq!(kept, 2);
+        let expected = format!(
+            "its layout is {newer}, this version of Hearth knows {}: use the version that made it",
+            STEPS.len()
+        );
+        assert_eq!(cause, expected);
+        assert_eq!(layout(&path), newer);
+    }
+
+    fn layout(path: &Path) -> i64 {
+        Connection::open(path).unwrap().query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn an_older_layout_is_brought_up_to_date_and_keeps_what_it_holds() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("hearth.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(FIRST).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute("INSERT INTO functions VALUES ('a', 'r', 'n', 1, 0, x'00')", []).unwrap();
+        drop(old);
+        let kept: i64 = open(&path).unwrap().query_row("SELECT count(*) FROM functions", [], |row| row.get(0)).unwrap();
+        assert_eq!((kept, layout(&path)), (1, known()));
     }
 
     #[test]
