@@ -1,5 +1,5 @@
 //! The ways in which a request names a function: `name`, `function:name`, `account:function:name`, a full ARN, each with
-//! or without a qualifier. Splits only; whether the text is one of these at all is for the model's patterns.
+//! or without a qualifier; and layers. Splits only; whether the text is one of these at all is for the model's patterns.
 
 /// A function as a caller named it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,31 @@ pub fn parse_function_reference(text: &str) -> FunctionReference<'_> {
         None => (rest, None),
     };
     FunctionReference { region, account, name, qualifier }
+}
+
+/// A layer as a caller named it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerReference<'a> {
+    /// Region, if the reference was an ARN.
+    pub region: Option<&'a str>,
+    /// Account, if the reference was an ARN.
+    pub account: Option<&'a str>,
+    /// Its name.
+    pub name: &'a str,
+    /// The version's number as it was written, if it was named.
+    pub version: Option<&'a str>,
+}
+
+/// Splits a `LayerName`, or the ARN of a layer version, that the model has found valid.
+#[must_use]
+pub fn parse_layer_reference(text: &str) -> LayerReference<'_> {
+    let mut parts = text.split(':').skip(3);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(region), Some(account), Some(_layer), Some(name)) => {
+            LayerReference { region: Some(region), account: Some(account), name, version: parts.next() }
+        }
+        _ => LayerReference { region: None, account: None, name: text, version: None },
+    }
 }
 
 /// The account that a text starts with, and what follows.
@@ -82,6 +107,19 @@ mod tests {
     fn a_function_may_be_called_function() {
         assert_eq!(parts("arn:aws:lambda:eu-west-1:000000000000:function").2, "function");
         assert_eq!(parts("function"), (None, None, "function", None));
+    }
+
+    #[test]
+    fn layers_by_name_arn_and_version() {
+        let named = parse_layer_reference("l");
+        assert_eq!(named, LayerReference { region: None, account: None, name: "l", version: None });
+        let layer = parse_layer_reference("arn:aws:lambda:eu-west-1:000000000000:layer:l");
+        let (region, account) = (Some("eu-west-1"), Some("000000000000"));
+        assert_eq!(layer, LayerReference { region, account, name: "l", version: None });
+        let version = parse_layer_reference("arn:aws:lambda:eu-west-1:000000000000:layer:l:12");
+        assert_eq!(version, LayerReference { version: Some("12"), ..layer });
+        let public = parse_layer_reference("arn:aws:lambda:::awslayer:l");
+        assert_eq!(public, LayerReference { region: Some(""), account: Some(""), name: "l", version: None });
     }
 
     #[test]

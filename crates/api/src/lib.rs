@@ -5,6 +5,7 @@ pub mod environments;
 pub mod error;
 pub mod function;
 pub mod guest;
+pub mod layer;
 pub mod model;
 pub mod payload;
 pub mod runtime_tree;

@@ -33,7 +33,9 @@ pub const RESPONSE_PAYLOAD_BYTES: usize = 6_291_556;
 pub const ZIPPED_BYTES: u64 = 52_428_800;
 /// Code and layers unzipped, bytes (documented).
 pub const UNZIPPED_BYTES: u64 = 262_144_000;
-/// Whole CreateFunction or UpdateFunctionCode request, bytes (observed).
+/// Layers of one function (documented).
+pub const LAYERS: usize = 5;
+/// Whole CreateFunction, UpdateFunctionCode or PublishLayerVersion request, bytes (observed).
 pub const CODE_REQUEST_BYTES: usize = 70_167_211;
 /// Any other control-plane request, bytes (ours; AWS: 1 MB for configuration calls).
 pub const CONTROL_REQUEST_BYTES: usize = 1_048_576;
@@ -55,3 +57,21 @@ pub const RUNTIME_API_CONNECTIONS: usize = 64;
 pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
 /// How long an Invoke waits for a Pending function to become Active, milliseconds (ours).
 pub const PENDING_WAIT_MS: u64 = 5_000;
+/// Ports of the host that functions may be given (ours: each is a listener in every environment).
+pub const EXPOSED_PORTS: usize = 16;
+/// Connections one environment may hold open to exposed ports of the host (ours: each costs two descriptors).
+pub const EXPOSED_CONNECTIONS: usize = 128;
+/// Connections one environment may hold open to Lambda's API (ours).
+pub const FUNCTION_API_CONNECTIONS: usize = 64;
+/// Connections one environment may hold open to its resolver (ours).
+pub const DNS_CONNECTIONS: usize = 8;
+/// Queries of one environment that are being answered at once; more are dropped, and resolvers ask again (ours).
+pub const DNS_QUERIES: usize = 64;
+/// Longest DNS message over UDP, bytes: what every resolver offers at most (RFC 6891's advice).
+pub const DNS_DATAGRAM_BYTES: usize = 4_096;
+/// How long one of the host's resolvers may take before the next is asked, milliseconds (ours).
+pub const DNS_PATIENCE_MS: u64 = 2_500;
+/// How long a connection to the resolver may stay silent, milliseconds (ours; RFC 7766 asks for a few seconds).
+pub const DNS_SILENCE_MS: u64 = 10_000;
+/// Flows through the host that one environment may have at once in `nat` (ours: as many as it may have descriptors).
+pub const FLOWS: usize = 1_024;
