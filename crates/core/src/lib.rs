@@ -4,8 +4,12 @@
 //! leave as values. That is what makes the lifecycle testable with any order of events.
 
 pub mod billing;
+pub mod concurrency;
+pub mod dns;
 pub mod environment;
 pub mod error;
 pub mod ids;
 pub mod limits;
+pub mod network;
 pub mod report;
+pub mod routing;
