@@ -55,6 +55,13 @@ pub const RUNTIME_ERROR_BYTES: usize = 1 << 20;
 pub const RUNTIME_API_CONNECTIONS: usize = 64;
 /// Concurrent executions of one account and region (documented default).
 pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
+/// Of those, how many cannot be reserved (documented).
+pub const UNRESERVED_CONCURRENCY_MIN: u32 = 100;
+/// Tags of one function (documented).
+pub const TAGS: usize = 50;
+/// All deployment packages of one account and region together, bytes, as GetAccountSettings shows it (documented: 75 GB;
+/// shown, not enforced: the disk is the owner's own).
+pub const TOTAL_CODE_BYTES: u64 = 80_530_636_800;
 /// How long an Invoke waits for a Pending function to become Active, milliseconds (ours).
 pub const PENDING_WAIT_MS: u64 = 5_000;
 /// Ports of the host that functions may be given (ours: each is a listener in every environment).
