@@ -8,11 +8,13 @@ pub mod embedded;
 mod error;
 mod events;
 mod functions;
+mod layers;
 mod logs;
 mod packages;
 
 pub use error::StoreError;
 pub use events::{EventQueue, QueuedEvent};
 pub use functions::{FunctionRecord, Functions};
+pub use layers::{LayerFilter, Layers};
 pub use logs::{LogEvent, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, Logs};
 pub use packages::{PackageError, Packages};

@@ -20,6 +20,13 @@ pub trait Packages: Send + Sync + Debug {
     /// The directory with the unpacked files (executables 0755, other files 0644), to be mounted read-only.
     fn directory(&self, code: &Code) -> PathBuf;
 
+    /// Bytes of all files of the package together.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`]
+    fn unzipped_size(&self, code: &Code) -> BoxFuture<'_, Result<u64, StoreError>>;
+
     /// The zip as it was uploaded, for `Code.Location`.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the tables came to be: the layout of a file, kept in `user_version`, is the number of steps that it has seen. Steps
 /// are added at the end and never changed.
-const STEPS: &[&str] = &[FIRST, VERSIONS];
+const STEPS: &[&str] = &[FIRST, VERSIONS, LAYERS];
 
 const FIRST: &str = "
     CREATE TABLE functions (
@@ -46,6 +46,24 @@ const VERSIONS: &str = "
         name TEXT NOT NULL,
         number INTEGER NOT NULL,
         revision_id BLOB NOT NULL,
+        version BLOB NOT NULL,
+        PRIMARY KEY (account, region, name, number)
+    );
+";
+
+const LAYERS: &str = "
+    CREATE TABLE layers (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (account, region, name)
+    );
+    CREATE TABLE layer_versions (
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        number INTEGER NOT NULL,
         version BLOB NOT NULL,
         PRIMARY KEY (account, region, name, number)
     );

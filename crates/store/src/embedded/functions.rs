@@ -6,7 +6,7 @@
 use super::database::{Reader, damaged};
 use super::writer::Writer;
 use crate::{FunctionRecord, StoreError};
-use hearth_api::function::{FunctionKey, Scope, State, UpdateStatus};
+use hearth_api::function::{Code, FunctionKey, Layer, Scope, State, UpdateStatus};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -137,7 +137,10 @@ impl FunctionTable {
             while let Some(row) = rows.next()? {
                 let record: References = serde_json::from_slice(row.get_ref(0)?.as_blob()?).map_err(damaged)?;
                 let versions = [Some(record.latest), record.previous];
-                used.extend(versions.into_iter().flatten().map(|version| version.code.sha256));
+                for version in versions.into_iter().flatten() {
+                    used.insert(version.code.sha256);
+                    used.extend(version.layers.into_iter().map(|layer| layer.code.sha256));
+                }
             }
             Ok(used)
         };
@@ -170,7 +173,9 @@ struct References {
 
 #[derive(Debug, serde::Deserialize)]
 struct Reference {
-    code: hearth_api::function::Code,
+    code: Code,
+    #[serde(default)]
+    layers: Vec<Layer>,
 }
 
 /// A record as its row.
@@ -267,7 +272,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_api::function::{Code, FunctionVersion};
+    use hearth_api::function::FunctionVersion;
     use hearth_core::ids::{AccountId, Region};
     use std::collections::BTreeMap;
     use uuid::Uuid;

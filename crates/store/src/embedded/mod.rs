@@ -3,8 +3,8 @@
 //! ```text
 //! lock         held (flock) while a process uses the directory; its text is that process's id
 //! instance     a random id that marks what this directory's service leaves on the machine
-//! hearth.db    functions and queued events (SQLite, WAL)
-//! packages/    one directory per SHA-256: the zip and the unpacked tree
+//! hearth.db    functions, layers and queued events (SQLite, WAL)
+//! packages/    one directory per SHA-256: the zip, the unpacked tree and its size
 //! logs/        one file per log stream
 //! tmp/         everything unfinished; emptied at every start
 //! ```
@@ -17,26 +17,32 @@ mod database;
 mod directory;
 mod events;
 mod functions;
+mod layers;
 mod logs;
 mod packages;
 mod writer;
 
-use crate::{EventQueue, Functions, Logs, Packages, StoreError};
-use crate::{FunctionRecord, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, PackageError, QueuedEvent};
+use crate::{EventQueue, Functions, Layers, Logs, Packages, StoreError};
+use crate::{
+    FunctionRecord, LayerFilter, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, PackageError, QueuedEvent,
+};
 use bytes::Bytes;
 use directory::DataDirectory;
 use hearth_api::environments::BoxFuture;
 use hearth_api::function::{Code, FunctionKey, Scope};
+use hearth_api::layer::{LayerKey, LayerPolicy, LayerVersion};
 use hearth_core::ids::RequestId;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// All of the store in one data directory. Dropping it writes what is still queued and releases the directory.
 #[derive(Debug)]
 pub struct EmbeddedStore {
     functions: functions::FunctionTable,
     events: events::EventTable,
+    layers: layers::LayerTable,
     packages: packages::PackageFiles,
     logs: logs::LogFiles,
     // Last, so that the lock outlives the writer that the tables share.
@@ -58,7 +64,8 @@ impl EmbeddedStore {
         let writer = Arc::new(writer::Writer::start(connection)?);
         Ok(Self {
             functions: functions::FunctionTable::new(Arc::clone(&writer), Arc::clone(&reader)),
-            events: events::EventTable::new(writer, reader),
+            events: events::EventTable::new(Arc::clone(&writer), Arc::clone(&reader)),
+            layers: layers::LayerTable::new(writer, reader),
             packages: packages::PackageFiles::new(Arc::clone(&directory)),
             logs: logs::LogFiles::new(Arc::clone(&directory)),
             directory,
@@ -121,12 +128,65 @@ impl Packages for EmbeddedStore {
         self.packages.directory(code)
     }
 
+    fn unzipped_size(&self, code: &Code) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.packages.unzipped_size(code.clone()))
+    }
+
     fn zip(&self, code: &Code) -> BoxFuture<'_, Result<Bytes, StoreError>> {
         Box::pin(self.packages.zip(code.clone()))
     }
 
     fn sweep(&self, used: &HashSet<String>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.packages.sweep(used.clone()))
+    }
+}
+
+impl Layers for EmbeddedStore {
+    fn publish(&self, version: LayerVersion) -> BoxFuture<'_, Result<LayerVersion, StoreError>> {
+        Box::pin(self.layers.publish(version))
+    }
+
+    fn layer_version(&self, key: &LayerKey, number: i64) -> BoxFuture<'_, Result<Option<LayerVersion>, StoreError>> {
+        Box::pin(self.layers.version(key.clone(), number))
+    }
+
+    fn set_layer_policy(
+        &self,
+        key: &LayerKey,
+        number: i64,
+        expected: Option<Uuid>,
+        policy: Option<LayerPolicy>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.layers.set_policy(key.clone(), number, expected, policy))
+    }
+
+    fn delete_layer_version(&self, key: &LayerKey, number: i64) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.layers.delete(key.clone(), number))
+    }
+
+    fn list_layers(
+        &self,
+        scope: &Scope,
+        filter: &LayerFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<LayerVersion>, StoreError>> {
+        let after = after.unwrap_or_default().to_owned();
+        Box::pin(self.layers.newest(scope.clone(), filter.clone(), after, limit))
+    }
+
+    fn list_layer_versions(
+        &self,
+        key: &LayerKey,
+        filter: &LayerFilter,
+        before: Option<i64>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<LayerVersion>, StoreError>> {
+        Box::pin(self.layers.versions(key.clone(), filter.clone(), before.unwrap_or(i64::MAX), limit))
+    }
+
+    fn layer_packages(&self) -> BoxFuture<'_, Result<HashSet<String>, StoreError>> {
+        Box::pin(self.layers.packages())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Function metadata: scopes, compare-and-swap, order of lists.
 
 use crate::support::{described, function, key, scope};
-use hearth_api::function::{FunctionKey, State, UpdateStatus};
+use hearth_api::function::{Code, FunctionKey, Layer, State, UpdateStatus};
 use hearth_store::{Functions, StoreError};
 use std::sync::Arc;
 
@@ -91,6 +91,8 @@ pub async fn packages_in_use_are_found(store: &impl Functions) {
     };
     let mut updating = with(key("a"), "new");
     updating.previous = Some(with(key("a"), "old").latest);
+    let layer = Layer { arn: "arn".to_owned(), code: Code { sha256: "layer".to_owned(), size: 1 } };
+    Arc::make_mut(&mut updating.latest).layers.push(layer);
     store.create(updating).await.unwrap();
     store.create(with(key("b"), "new")).await.unwrap();
     store.create(with(key("gone"), "gone")).await.unwrap();
@@ -98,7 +100,7 @@ pub async fn packages_in_use_are_found(store: &impl Functions) {
     let foreign = FunctionKey { scope: scope("eu-central-1"), name: "a".to_owned() };
     store.create(with(foreign, "foreign")).await.unwrap();
     let used = store.packages_in_use().await.unwrap();
-    assert_eq!(used, ["new", "old", "foreign"].map(str::to_owned).into());
+    assert_eq!(used, ["new", "old", "layer", "foreign"].map(str::to_owned).into());
 }
 
 /// Creations and updates under way are found, and those that ended are not.

@@ -3,5 +3,6 @@
 
 pub mod events;
 pub mod functions;
+pub mod layers;
 pub mod logs;
 pub mod packages;

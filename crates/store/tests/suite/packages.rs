@@ -54,6 +54,17 @@ pub async fn refuses_what_is_no_package(store: &impl Packages) {
     assert!(matches!(store.put(large.into()).await, Err(PackageError::ZippedTooLarge)));
 }
 
+/// The size of the files, not of the zip; also of a package without any.
+pub async fn knows_the_unzipped_size(store: &impl Packages) {
+    let files = [Entry::file("a", "12345"), Entry::file("d/b", "123"), Entry::link("c", "a"), Entry::directory("e")];
+    let code = store.put(zip(&files).into()).await.unwrap();
+    assert_eq!(store.unzipped_size(&code).await.unwrap(), 8);
+    let empty = store.put(zip(&[Entry::directory("e")]).into()).await.unwrap();
+    assert_eq!(store.unzipped_size(&empty).await.unwrap(), 0);
+    let absent = Code { sha256: "absent".to_owned(), size: 1 };
+    assert!(matches!(store.unzipped_size(&absent).await, Err(StoreError::NotFound(_))));
+}
+
 /// Unused packages go, used ones stay, and what never was there is not found.
 pub async fn sweeps_the_unused(store: &impl Packages) {
     let kept = store.put(zip(&[Entry::file("a", "kept")]).into()).await.unwrap();

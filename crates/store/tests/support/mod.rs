@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a module of several test programs")]
 
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, Scope, State, UpdateStatus};
+use hearth_api::layer::{LayerKey, LayerVersion};
 use hearth_core::ids::{AccountId, Region};
 use hearth_store::FunctionRecord;
 use std::collections::BTreeMap;
@@ -45,6 +46,26 @@ pub fn function(key: FunctionKey) -> FunctionRecord {
     };
     let tags = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
     FunctionRecord { latest: Arc::new(latest), previous: None, tags, revision: 0 }
+}
+
+/// A key of a layer in `us-east-1`.
+pub fn layer_key(name: &str) -> LayerKey {
+    LayerKey { scope: scope("us-east-1"), name: name.to_owned() }
+}
+
+/// A layer version that is not stored yet.
+pub fn layer(key: LayerKey) -> LayerVersion {
+    LayerVersion {
+        key,
+        number: 0,
+        code: Code { sha256: "l".to_owned(), size: 1 },
+        description: "a läyer".to_owned(),
+        license_info: None,
+        compatible_runtimes: None,
+        compatible_architectures: Some(vec!["x86_64".to_owned()]),
+        created: "2026-11-24T10:00:00.000+0000".to_owned(),
+        policy: None,
+    }
 }
 
 /// The record with another description.

@@ -310,6 +310,10 @@ impl Packages for NoPackages {
         PathBuf::from("/nonexistent")
     }
 
+    fn unzipped_size(&self, _code: &Code) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async { Ok(0) })
+    }
+
     fn zip(&self, _code: &Code) -> BoxFuture<'_, Result<Bytes, StoreError>> {
         Box::pin(async { Err(StoreError::NotFound(String::new())) })
     }

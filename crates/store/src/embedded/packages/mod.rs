@@ -1,4 +1,4 @@
-//! Deployment packages on disk: `packages/SHA256/{zip,tree}`, made once in `tmp/` and moved into place.
+//! Deployment packages on disk: `packages/SHA256/{zip,tree,size}`, made once in `tmp/` and moved into place.
 //!
 //! A zip is the customer's and hostile. It is read twice: `tree` decides from its table of contents where everything
 //! goes, with nothing on disk yet, and `unpack` then writes exactly that.
@@ -42,6 +42,23 @@ impl PackageFiles {
         self.home(&code.sha256).join("tree")
     }
 
+    pub(super) async fn unzipped_size(&self, code: Code) -> Result<u64, StoreError> {
+        let home = self.home(&code.sha256);
+        let read = move || {
+            if !exists(&home)? {
+                return Err(StoreError::NotFound(format!("package {}", code.sha256)));
+            }
+            let path = home.join("size");
+            match fs::read_to_string(&path) {
+                Ok(text) => text.parse().map_err(|source| failed("understand", &path, source)),
+                // Unpacked before sizes were kept.
+                Err(missing) if missing.kind() == ErrorKind::NotFound => bytes_below(&home.join("tree")),
+                Err(source) => Err(failed("read", &path, source)),
+            }
+        };
+        blocking(|| "read the size of a package".to_owned(), read).await
+    }
+
     pub(super) async fn zip(&self, code: Code) -> Result<Bytes, StoreError> {
         let path = self.home(&code.sha256).join("zip");
         let read = move || match fs::read(&path) {
@@ -73,8 +90,9 @@ impl PackageFiles {
         let scratch = self.data.scratch()?;
         let tree = scratch.path().join("tree");
         make_directory(&tree)?;
-        package.unpack(&tree)?;
+        let unzipped = package.unpack(&tree)?;
         write_synced(&scratch.path().join("zip"), zip)?;
+        write_synced(&scratch.path().join("size"), unzipped.to_string().as_bytes())?;
         sync(scratch.path())?;
         match fs::rename(scratch.path(), &home) {
             Ok(()) => sync(&self.data.packages())?,
@@ -104,6 +122,25 @@ impl PackageFiles {
         let digest = BASE64_STANDARD.decode(sha256).unwrap_or_else(|_foreign| sha256.as_bytes().to_vec());
         self.data.packages().join(hex::encode(digest))
     }
+}
+
+/// Bytes of all files below a directory.
+fn bytes_below(root: &Path) -> Result<u64, StoreError> {
+    let mut bytes = 0;
+    let mut ahead = vec![root.to_owned()];
+    while let Some(directory) = ahead.pop() {
+        let reading = |source| failed("measure", &directory, source);
+        for entry in fs::read_dir(&directory).map_err(reading)? {
+            let entry = entry.map_err(reading)?;
+            let metadata = entry.metadata().map_err(reading)?;
+            if metadata.is_dir() {
+                ahead.push(entry.path());
+            } else if metadata.is_file() {
+                bytes += metadata.len();
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 fn exists(home: &Path) -> Result<bool, StoreError> {

@@ -57,7 +57,8 @@ impl<'z> Package<'z> {
     }
 
     /// Writes everything below `root`, an empty directory that nobody else touches, and waits until it is on the disk.
-    pub(super) fn unpack(&mut self, root: &Path) -> Result<(), PackageError> {
+    /// Tells how many bytes the files have.
+    pub(super) fn unpack(&mut self, root: &Path) -> Result<u64, PackageError> {
         let each = self.archive.len() <= SYNCED_ONE_BY_ONE;
         let mut left = UNZIPPED_BYTES;
         let mut directories = vec![root.to_owned()];
@@ -83,7 +84,8 @@ impl<'z> Package<'z> {
             std::fs::set_permissions(path, Permissions::from_mode(0o755))
                 .map_err(|source| failed("set the permissions of", path, source))?;
         }
-        sync_all(root, if each { &directories } else { &[] })
+        sync_all(root, if each { &directories } else { &[] })?;
+        Ok(UNZIPPED_BYTES - left)
     }
 }
 
