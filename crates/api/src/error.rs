@@ -35,6 +35,7 @@ pub enum ErrorKind {
     /// Not AWS's: an operation of the model that has no handler yet.
     NotImplementedException,
     OperationAbortedException,
+    PolicyLengthExceededException,
     PreconditionFailedException,
     RequestEntityTooLargeException,
     ResourceAlreadyExistsException,
@@ -116,6 +117,7 @@ impl ErrorKind {
             Self::InvalidZipFileException => Answer("InvalidZipFileException", 502, "Message", Service),
             Self::NotImplementedException => Answer("NotImplementedException", 501, "message", Service),
             Self::OperationAbortedException => Answer("OperationAbortedException", 400, "message", User),
+            Self::PolicyLengthExceededException => Answer("PolicyLengthExceededException", 400, "message", User),
             Self::PreconditionFailedException => Answer("PreconditionFailedException", 412, "message", User),
             Self::RequestEntityTooLargeException => Answer("RequestEntityTooLargeException", 413, "message", User),
             Self::ResourceAlreadyExistsException => Answer("ResourceAlreadyExistsException", 400, "message", User),

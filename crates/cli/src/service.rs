@@ -113,7 +113,13 @@ impl Service {
         }));
         let front = FrontDoor::new(
             Config { scope: settings.scope, hosts: settings.hosts, drain: settings.drain + ANSWERING },
-            Stores { functions: store.clone(), packages: store.clone(), events: store.clone(), logs: store.clone() },
+            Stores {
+                functions: store.clone(),
+                layers: store.clone(),
+                packages: store.clone(),
+                events: store.clone(),
+                logs: store.clone(),
+            },
             Arc::clone(&worker) as Arc<dyn Environments>,
         );
         let (close, closed) = oneshot::channel::<()>();

@@ -2,7 +2,7 @@
 
 use crate::answer::{Answer, HttpResponse, refuse, respond};
 use crate::body::{self, BodyError};
-use crate::{FrontDoor, functions, invoke};
+use crate::{FrontDoor, functions, invoke, layers};
 use bytes::Bytes;
 use hearth_api::error::{ApiError, Protocol};
 use hearth_api::function::Scope;
@@ -51,7 +51,7 @@ where
     B: Body<Data = Bytes>,
 {
     let operation = routed.operation.name;
-    let carries_code = matches!(operation, "CreateFunction" | "UpdateFunctionCode");
+    let carries_code = matches!(operation, "CreateFunction" | "UpdateFunctionCode" | "PublishLayerVersion");
     let limit = if carries_code { CODE_REQUEST_BYTES } else { CONTROL_REQUEST_BYTES };
     // Held until the operation is over: that is how long the package is in memory.
     let _upload = if carries_code { door.uploads.acquire().await.ok() } else { None };
@@ -63,7 +63,14 @@ where
     drop(body);
     // A client that hangs up must not leave a change half made.
     let door = Arc::clone(door);
-    let task = tokio::spawn(async move { functions::run(&door, &call, operation, members).await });
+    let task = tokio::spawn(async move {
+        // AWS's names of operations on layers say so, and no others do.
+        if operation.contains("Layer") {
+            layers::run(&door, &call, operation, members).await
+        } else {
+            functions::run(&door, &call, operation, members).await
+        }
+    });
     task.await.unwrap_or_else(|error| {
         tracing::error!(%error, operation, "an operation ended without an answer");
         Err(ApiError::internal())

@@ -16,6 +16,7 @@ mod guard;
 mod identity;
 mod invoke;
 mod lambda;
+mod layers;
 mod logs;
 mod members;
 mod private;
@@ -25,7 +26,7 @@ mod testing;
 
 use hearth_api::environments::Environments;
 use hearth_api::function::Scope;
-use hearth_store::{EventQueue, Functions, Logs, Packages};
+use hearth_store::{EventQueue, Functions, Layers, Logs, Packages};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
@@ -49,6 +50,8 @@ pub struct Config {
 pub struct Stores {
     /// Function metadata.
     pub functions: Arc<dyn Functions>,
+    /// Layers.
+    pub layers: Arc<dyn Layers>,
     /// Deployment packages.
     pub packages: Arc<dyn Packages>,
     /// Events of asynchronous invokes.
@@ -89,14 +92,15 @@ impl FrontDoor {
     }
 
     /// Takes up what a stop or a `kill -9` left unfinished: functions that were being created or updated, and events
-    /// that were accepted but not handled. Removes packages that no function refers to. Call it once, before
-    /// [`FrontDoor::serve`] and before anything runs.
+    /// that were accepted but not handled. Removes packages that neither a function nor a layer refers to. Call it
+    /// once, before [`FrontDoor::serve`] and before anything runs.
     ///
     /// # Errors
     ///
     /// When the store fails; part of it may have been taken up then.
     pub async fn recover(self: &Arc<Self>) -> Result<(), hearth_store::StoreError> {
-        let used = self.stores.functions.packages_in_use().await?;
+        let mut used = self.stores.functions.packages_in_use().await?;
+        used.extend(self.stores.layers.layer_packages().await?);
         self.stores.packages.sweep(&used).await?;
         for record in self.stores.functions.unfinished().await? {
             functions::settle::spawn(self, record.latest.key.clone());

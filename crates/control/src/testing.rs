@@ -75,7 +75,13 @@ impl Environments for Draining {
 pub(crate) fn door() -> (TempDir, Arc<FrontDoor>) {
     let directory = tempfile::tempdir().expect("directory");
     let store = Arc::new(EmbeddedStore::open(directory.path()).expect("store"));
-    let stores = Stores { functions: store.clone(), packages: store.clone(), events: store.clone(), logs: store };
+    let stores = Stores {
+        functions: store.clone(),
+        layers: store.clone(),
+        packages: store.clone(),
+        events: store.clone(),
+        logs: store,
+    };
     let config = Config { scope: scope(), hosts: Vec::new(), drain: Duration::ZERO };
     (directory, FrontDoor::new(config, stores, Arc::new(Draining)))
 }

@@ -11,5 +11,6 @@ pub mod error;
 pub mod ids;
 pub mod limits;
 pub mod network;
+pub mod package;
 pub mod report;
 pub mod routing;

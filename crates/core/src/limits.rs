@@ -39,6 +39,8 @@ pub const LAYERS: usize = 5;
 pub const CODE_REQUEST_BYTES: usize = 70_167_211;
 /// Any other control-plane request, bytes (ours; AWS: 1 MB for configuration calls).
 pub const CONTROL_REQUEST_BYTES: usize = 1_048_576;
+/// Resource policy of a function or layer version, bytes of its JSON text (documented: 20 KB).
+pub const POLICY_BYTES: usize = 20_480;
 /// Files and directories in one zip (ours: what a 250 MB package can sensibly hold).
 pub const ZIP_ENTRIES: usize = 200_000;
 /// One log event, bytes (documented for CloudWatch Logs: 256 KB).

@@ -1,4 +1,5 @@
-//! The deployment package of a request: where it is said to be, and AWS's words for one that cannot be used.
+//! The package of a request, a function's or a layer's: where it is said to be, and AWS's words for one that cannot be
+//! used.
 
 use super::internal;
 use crate::FrontDoor;
@@ -17,7 +18,7 @@ use serde_json::Value;
 /// # Errors
 ///
 /// AWS's texts; nothing is kept of a refused package.
-pub(super) async fn store(door: &FrontDoor, source: Members) -> Result<Code, ApiError> {
+pub(crate) async fn store(door: &FrontDoor, source: Members) -> Result<Code, ApiError> {
     let zip = zip(source)?;
     door.stores.packages.put(zip).await.map_err(refused)
 }

@@ -7,6 +7,7 @@ use super::{code, internal, last_modified, settings, settle, unsupported};
 use crate::FrontDoor;
 use crate::answer::Answer;
 use crate::lambda::Call;
+use crate::layers::of_function;
 use crate::members::{Members, object, text};
 use hearth_api::error::ApiError;
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, State, UpdateStatus};
@@ -43,7 +44,9 @@ pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members
     if door.record(&key).await?.is_some() {
         return Err(ApiError::function_exists(&key.name));
     }
+    latest.layers = of_function::resolve(door, &call.scope, &members).await?.unwrap_or_default();
     latest.code = code::store(door, source).await?;
+    of_function::check_size(door, &latest.code, &latest.layers).await?;
     let record = FunctionRecord { latest: Arc::new(latest), previous: None, tags, revision: 0 };
     let record = door.stores.functions.create(record).await.map_err(|error| match error {
         StoreError::Exists(_) => ApiError::function_exists(&key.name),

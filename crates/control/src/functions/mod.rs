@@ -5,9 +5,9 @@
 //! update ─▶ InProgress ─▶ Successful     until then invokes run what was there before
 //! ```
 //!
-//! Versions, aliases and layers have no operations here yet: what asks for them is refused, never ignored.
+//! Versions and aliases have no operations here yet: what asks for them is refused, never ignored.
 
-mod code;
+pub(crate) mod code;
 mod create;
 mod delete;
 mod get;
@@ -54,8 +54,8 @@ pub(crate) fn internal(error: StoreError) -> ApiError {
     ApiError::internal()
 }
 
-/// Now, as `LastModified` prints it.
-fn last_modified() -> String {
+/// Now, as `LastModified` and `CreatedDate` print it.
+pub(crate) fn last_modified() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
 }
 

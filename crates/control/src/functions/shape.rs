@@ -39,6 +39,10 @@ pub(super) fn configuration(version: &FunctionVersion, qualifier: Option<&str>, 
     if let Some(variables) = &version.environment {
         put(&mut out, "Environment", json!({ "Variables": variables }));
     }
+    if !version.layers.is_empty() {
+        let layers = version.layers.iter().map(|layer| json!({ "Arn": layer.arn, "CodeSize": layer.code.size }));
+        put(&mut out, "Layers", layers.collect::<Value>());
+    }
     put(&mut out, "TracingConfig", passive(version, "TracingConfig", || json!({ "Mode": "PassThrough" })));
     put(&mut out, "RevisionId", version.revision_id.to_string());
     if view == View::Full {

@@ -17,7 +17,6 @@ pub(super) const fn architecture() -> &'static str {
 /// `InvalidParameterValueException`
 pub(super) fn check(members: &Members) -> Result<(), ApiError> {
     let asked = [
-        ("Layers", filled(members, "Layers")),
         ("VpcConfig", inner(members, "VpcConfig", "SubnetIds") || inner(members, "VpcConfig", "SecurityGroupIds")),
         ("DeadLetterConfig", inner(members, "DeadLetterConfig", "TargetArn")),
         ("FileSystemConfigs", filled(members, "FileSystemConfigs")),
@@ -82,7 +81,7 @@ mod tests {
     #[test]
     fn what_means_none_passes() {
         let none = json!({
-            "Layers": [], "VpcConfig": { "SubnetIds": [], "SecurityGroupIds": [] }, "KMSKeyArn": "", "Publish": false,
+            "VpcConfig": { "SubnetIds": [], "SecurityGroupIds": [] }, "KMSKeyArn": "", "Publish": false,
             "DeadLetterConfig": {}, "SnapStart": { "ApplyOn": "None" }, "LoggingConfig": { "LogFormat": "Text" },
             "PackageType": "Zip", "Architectures": [architecture()],
         });
@@ -91,8 +90,8 @@ mod tests {
 
     #[test]
     fn what_is_not_honoured_is_named() {
-        let error = checked(json!({ "Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:x:1"] }));
-        assert!(error.expect_err("refused").message.starts_with("Layers is not supported"));
+        let error = checked(json!({ "KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/x" }));
+        assert!(error.expect_err("refused").message.starts_with("KMSKeyArn is not supported"));
         for setting in [
             json!({ "Publish": true }),
             json!({ "VpcConfig": { "SubnetIds": ["subnet-1"] } }),

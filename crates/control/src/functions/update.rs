@@ -7,6 +7,7 @@ use super::{code, get, internal, last_modified, settings, settle, unsupported};
 use crate::FrontDoor;
 use crate::answer::Answer;
 use crate::lambda::Call;
+use crate::layers::of_function;
 use crate::members::{Members, flag, text};
 use hearth_api::error::ApiError;
 use hearth_api::function::{Code, FunctionVersion, State, UpdateStatus};
@@ -31,6 +32,7 @@ pub(super) async fn code(door: &Arc<FrontDoor>, call: &Call, mut members: Member
         let mut planned = FunctionVersion::clone(&record.latest);
         settings::apply(&members, &mut planned)?;
         planned.code = code;
+        of_function::check_size(door, &planned.code, &planned.layers).await?;
         return Ok(Answer::ok(shape(&planned, shown(target.qualifier.as_deref()), View::Full)));
     }
     change(door, &target, &members, Some(&code)).await
@@ -51,6 +53,7 @@ async fn change(
     members: &Members,
     code: Option<&Code>,
 ) -> Result<Answer, ApiError> {
+    let layers = of_function::resolve(door, &target.key.scope, members).await?;
     loop {
         let found = door.record(&target.key).await?.filter(|_| target.is_latest());
         let record = found.ok_or_else(|| target.not_found())?;
@@ -62,6 +65,10 @@ async fn change(
         if let Some(code) = code {
             latest.code = code.clone();
         }
+        if let Some(layers) = &layers {
+            latest.layers.clone_from(layers);
+        }
+        of_function::check_size(door, &latest.code, &latest.layers).await?;
         latest.incarnation = Uuid::new_v4();
         latest.revision_id = Uuid::new_v4();
         latest.last_modified = last_modified();

@@ -155,8 +155,13 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("listener");
         let address = listener.local_addr().expect("address");
         let store = &data.store;
-        let stores =
-            Stores { functions: store.clone(), packages: store.clone(), events: store.clone(), logs: store.clone() };
+        let stores = Stores {
+            functions: store.clone(),
+            layers: store.clone(),
+            packages: store.clone(),
+            events: store.clone(),
+            logs: store.clone(),
+        };
         let config = Config { scope: scope(), hosts: Vec::new(), drain: Duration::from_secs(5) };
         let door = FrontDoor::new(config, stores, environments.clone());
         door.recover().await.expect("recovered");
