@@ -1,7 +1,12 @@
 //! The manifest beside a runtime tree: what a worker must know to start the runtime in it.
 //!
 //! On disk a runtime is `<directory>/<name>/tree` (the read-only root of its functions) and
-//! `<directory>/<name>/manifest.json` (this). `hearth runtimes add` writes both; nothing here looks inside the tree.
+//! `<directory>/<name>/manifest.json` (this). `hearth runtimes add` writes both. Whether the tree is fit for use is another
+//! question, see [`RuntimeTree::check`].
+
+mod check;
+
+pub use check::Unusable;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -88,6 +93,14 @@ pub enum RuntimeTreeError {
         /// What it says.
         found: u32,
     },
+    /// Its tree cannot be used.
+    #[error("runtime {name} cannot be used, {reason}: `hearth runtimes rm {name}`, then `hearth runtimes add {name}`")]
+    Unusable {
+        /// Which runtime.
+        name: String,
+        /// Why.
+        reason: Unusable,
+    },
 }
 
 impl RuntimeTree {
@@ -95,6 +108,16 @@ impl RuntimeTree {
     #[must_use]
     pub fn arguments_for(&self, handler: &str) -> Vec<String> {
         self.arguments.iter().map(|argument| argument.replace(HANDLER, handler)).collect()
+    }
+
+    /// Whether functions can run in the tree: it is for this machine, it has a shell, and what starts the runtime is
+    /// there, whole.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeTreeError::Unusable`]
+    pub fn check(&self) -> Result<(), RuntimeTreeError> {
+        check::check(self).map_err(|reason| RuntimeTreeError::Unusable { name: self.name.clone(), reason })
     }
 
     /// Where the runtime called `name` lives under `directory`: its folder, then manifest and tree in it.

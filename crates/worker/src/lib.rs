@@ -5,6 +5,7 @@
 //! do and when is decided by `hearth_core::environment`; here is only the I/O around it.
 
 mod clock;
+mod command;
 mod environment;
 mod logs;
 mod payload;
@@ -16,7 +17,7 @@ use clock::Clock;
 use environment::{Environment, Reply};
 use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
 use hearth_api::function::{FunctionKey, FunctionVersion};
-use hearth_api::runtime_tree;
+use hearth_api::runtime_tree::{self, RuntimeTree, RuntimeTreeError};
 use hearth_core::billing;
 use hearth_sandbox::Sandboxes;
 use hearth_store::{Logs, Packages};
@@ -60,6 +61,13 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// A runtime that functions can run in.
+    pub(crate) fn runtime(&self, name: &str) -> Result<RuntimeTree, RuntimeTreeError> {
+        let tree = runtime_tree::load(&self.config.runtimes, name)?;
+        tree.check()?;
+        Ok(tree)
+    }
+
     /// Whether the service is stopping.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
@@ -100,8 +108,7 @@ impl Environments for Worker {
     }
 
     fn runtime_version(&self, runtime: &str) -> Result<String, String> {
-        let tree = runtime_tree::load(&self.node.config.runtimes, runtime);
-        tree.map(|tree| tree.version_hash).map_err(|error| error.to_string())
+        self.node.runtime(runtime).map(|tree| tree.version_hash).map_err(|error| error.to_string())
     }
 
     fn list(&self) -> Vec<EnvironmentStatus> {

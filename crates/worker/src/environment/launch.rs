@@ -3,10 +3,10 @@
 use super::{Environment, Message};
 use crate::Node;
 use crate::logs::LogWriter;
-use crate::variables;
+use crate::{command, variables};
 use hearth_api::environments::InvokeError;
 use hearth_api::function::FunctionVersion;
-use hearth_api::runtime_tree::{self, RuntimeTree};
+use hearth_api::runtime_tree::RuntimeTree;
 use hearth_sandbox::{Assignment, ProcessSpec, Sandbox, SandboxEvent};
 use std::error::Error;
 use std::net::TcpListener;
@@ -25,15 +25,14 @@ pub(super) struct Made {
 
 /// Prepares a sandbox and assigns it to the function. Blocks for some milliseconds.
 pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
-    let tree = runtime_tree::load(&node.config.runtimes, &function.runtime)
-        .map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
+    let tree = node.runtime(&function.runtime).map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
     let (sender, events) = mpsc::unbounded_channel();
     let sandbox = node.config.sandboxes.prepare(&tree.root, sender).map_err(|error| failed(&error))?;
     let stream = log_stream_name(&function.version, id);
     let outfit = || -> Result<_, Box<dyn Error>> {
         sandbox.assign(&Assignment {
             code: node.config.packages.directory(&function.code),
-            layers: Vec::new(),
+            layers: function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect(),
             memory_mb: function.memory_mb,
             ephemeral_storage_mb: function.ephemeral_storage_mb,
         })?;
@@ -51,11 +50,9 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
             return Err(failed(error.as_ref()));
         }
     };
-    let process = ProcessSpec {
-        programs: tree.programs.clone(),
-        arguments: tree.arguments_for(&function.handler),
-        environment: variables::of_runtime(function, &tree, &stream),
-    };
+    let (programs, arguments) = command::of_runtime(function, &tree);
+    let environment = variables::of_runtime(function, &tree, &stream);
+    let process = ProcessSpec { programs, arguments, environment };
     Ok(Made { sandbox: Arc::from(sandbox), events, listener, log, process, tree })
 }
 

@@ -340,10 +340,13 @@ impl Stage {
     pub(crate) fn with(program: Program, billing: Rule, idle_timeout: Duration) -> Self {
         let runtimes = tempfile::tempdir().unwrap();
         let home = runtimes.path().join("fake");
-        std::fs::create_dir_all(home.join("tree")).unwrap();
+        std::fs::create_dir_all(home.join("tree/bin")).unwrap();
+        for program in ["tree/bin/sh", "tree/bootstrap"] {
+            std::fs::write(home.join(program), "#!").unwrap();
+        }
         let manifest = r#"{"format":1,"name":"fake","version":"fake:1","version_hash":"ab","programs":["/bootstrap"],
-            "arguments":[],"environment":{},"architecture":"x86_64","kernel_minimum":"3.2","sources":{}}"#;
-        std::fs::write(home.join("manifest.json"), manifest).unwrap();
+            "arguments":[],"environment":{},"architecture":"HERE","kernel_minimum":"3.2","sources":{}}"#;
+        std::fs::write(home.join("manifest.json"), manifest.replace("HERE", std::env::consts::ARCH)).unwrap();
         let (ended, frozen) = (Arc::default(), Arc::default());
         let sandboxes = Arc::new(FakeSandboxes { program, made: AtomicUsize::new(0), ended, frozen });
         let logs = Arc::new(FakeLogs::default());
