@@ -48,7 +48,7 @@ pub enum Order {
 /// What PID 1 tells the worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// The sandbox is complete; the Runtime API's listener travels with it.
+    /// The sandbox is complete; the service's sockets inside travel with it.
     Ready,
     /// PID 1 cannot go on and ends.
     Failed {

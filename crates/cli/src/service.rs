@@ -11,7 +11,7 @@ use hearth_api::function::Scope;
 use hearth_control::{Config, FrontDoor, Stores};
 use hearth_core::billing;
 use hearth_core::ids::{AccountId, Region};
-use hearth_sandbox::process::{ProcessConfig, ProcessSandboxes};
+use hearth_sandbox::process::{NetworkConfig, ProcessConfig, ProcessSandboxes};
 use hearth_sandbox::{Capabilities, Sandboxes, Support};
 use hearth_store::embedded::EmbeddedStore;
 use hearth_worker::{Worker, WorkerConfig};
@@ -100,7 +100,7 @@ impl Service {
         let listener =
             TcpListener::bind(settings.listen).await.with_context(|| format!("listen on {}", settings.listen))?;
         let address = listener.local_addr().context("read the port that was picked")?;
-        let config = ProcessConfig { data, instance: store.instance().to_owned() };
+        let config = ProcessConfig { data, instance: store.instance().to_owned(), network: NetworkConfig::default() };
         let sandboxes = blocking(move || ProcessSandboxes::start(config).context("start the sandboxes")).await?;
         let sandboxes = Arc::new(sandboxes);
         let worker = Arc::new(Worker::new(WorkerConfig {
@@ -264,6 +264,7 @@ fn line(endpoint: &str, capabilities: &Capabilities, output: Output) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hearth_core::network::Mode;
 
     fn capabilities(tmp_quota: Support) -> Capabilities {
         Capabilities {
@@ -273,7 +274,8 @@ mod tests {
             processes: Support::Full,
             freeze: Support::Full,
             tmp_quota,
-            network: "isolated",
+            network: Mode::Isolated,
+            network_reason: None,
             cgroups: "v2".into(),
             seccomp: Support::Full,
         }

@@ -4,6 +4,7 @@
 //! descriptors. It refuses truncated messages instead of handing out half of one.
 
 use crate::{Failure, Trying};
+use hearth_core::limits::EXPOSED_PORTS;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -13,8 +14,8 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-/// Most descriptors in one message.
-const DESCRIPTORS: usize = 12;
+/// Most descriptors in one message: the service's own sockets of a sandbox, and those for exposed ports.
+const DESCRIPTORS: usize = 8 + EXPOSED_PORTS;
 
 /// One end of a channel.
 #[derive(Debug)]

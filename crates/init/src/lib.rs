@@ -9,6 +9,7 @@
 pub mod channel;
 pub mod filter;
 pub mod mount;
+pub mod netlink;
 pub mod network;
 pub mod pid1;
 mod reaper;

@@ -7,6 +7,7 @@
 use crate::channel::Channel;
 use crate::filter::Filters;
 use crate::reaper::Reaper;
+use crate::root::Files;
 use crate::{Failure, Trying, network, root, sys};
 use hearth_api::guest::News;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
@@ -26,6 +27,10 @@ pub struct Plan<'a> {
     pub tree: &'a Path,
     /// The directory of device nodes that becomes `/dev`.
     pub devices: &'a Path,
+    /// The file that becomes `/etc/resolv.conf` in trees that have one.
+    pub resolver: &'a Path,
+    /// What the network is to be.
+    pub network: network::Plan,
     /// The user namespace of the sandbox, complete with its maps.
     pub user_namespace: OwnedFd,
     /// To the worker.
@@ -36,8 +41,9 @@ pub struct Plan<'a> {
 
 /// Becomes PID 1 of a sandbox; called in the child of the clone, first thing.
 pub fn run(plan: Plan<'_>) -> ! {
-    let Plan { tree, devices, user_namespace, control, filters } = plan;
-    let ended = enter(tree, devices, &user_namespace, &control, filters).and_then(|()| {
+    let Plan { tree, devices, resolver, network, user_namespace, control, filters } = plan;
+    let files = Files { tree, devices, resolver };
+    let ended = enter(&files, network, &user_namespace, &control, filters).and_then(|()| {
         drop(user_namespace);
         Reaper::new(&control, filters)?.serve()
     });
@@ -53,8 +59,8 @@ pub fn run(plan: Plan<'_>) -> ! {
 }
 
 fn enter(
-    tree: &Path,
-    devices: &Path,
+    files: &Files<'_>,
+    network: network::Plan,
     user_namespace: &OwnedFd,
     control: &Channel,
     filters: Option<&Filters>,
@@ -63,10 +69,12 @@ fn enter(
     sys::die_with_parent()?;
     // Inherited from the spawner, "ignored" would make our children vanish before we see how they ended.
     sys::default_action(libc::SIGCHLD);
-    sys::close_all_but(&[control.as_raw_fd(), user_namespace.as_raw_fd()])?;
-    let listener = network::listen_on_loopback()?;
+    let mut kept = network.descriptors();
+    kept.extend([control.as_raw_fd(), user_namespace.as_raw_fd()]);
+    sys::close_all_but(&kept)?;
+    let sockets = network.carry_out()?; // takes the hold on the host's network along
     root::forget_host_name()?;
-    root::build(tree, devices, user_namespace.as_fd())?;
+    root::build(files, user_namespace.as_fd())?;
     // The user namespace: no way back. From here on no mount and no right of the host.
     sys::enter_namespace(user_namespace.as_fd(), libc::CLONE_NEWUSER)?;
     sys::become_user(0, 0)?; // until now our uid is the host's 0, which does not exist in here
@@ -79,5 +87,6 @@ fn enter(
             .map_err(io::Error::other)
             .trying(|| "install the system-call filter".to_owned())?;
     }
-    control.send(&News::Ready.encode(), &[listener.as_fd()])
+    let sockets: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
+    control.send(&News::Ready.encode(), &sockets)
 }

@@ -26,17 +26,31 @@ const HIDDEN_FILES: &[&str] = &[
 const HIDDEN_DIRECTORIES: &[&str] =
     &["/proc/fs", "/proc/bus", "/proc/irq", "/proc/sysvipc", "/proc/acpi", "/proc/scsi"];
 
+/// Where the parts are on the host.
+#[derive(Debug)]
+pub(crate) struct Files<'a> {
+    pub(crate) tree: &'a Path,
+    pub(crate) devices: &'a Path,
+    pub(crate) resolver: &'a Path,
+}
+
 /// Makes the mount namespace of this process that of a sandbox. Everything mounted here belongs to the *host's* user
 /// namespace: the function can never change it, whatever rights it may get in its own.
-pub(crate) fn build(tree: &Path, devices: &Path, user_namespace: BorrowedFd<'_>) -> Result<(), Failure> {
+pub(crate) fn build(files: &Files<'_>, user_namespace: BorrowedFd<'_>) -> Result<(), Failure> {
     make_all_private()?;
-    let root = Tree::of(tree)?.mapped(READ_ONLY, user_namespace)?;
+    let root = Tree::of(files.tree)?.mapped(READ_ONLY, user_namespace)?;
     // The one mount on which device nodes work; nothing can be executed from it, or added to it.
     let without_devices = MountAttrFlags::MOUNT_ATTR_NODEV;
     let of_devices = READ_ONLY.difference(without_devices) | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let devices = Tree::of(devices)?.with_devices()?.mapped(of_devices, user_namespace)?;
-    pivot_into(&root, tree)?;
+    let devices = Tree::of(files.devices)?.with_devices()?.mapped(of_devices, user_namespace)?;
+    let resolver = Tree::of(files.resolver)?.mapped(READ_ONLY, user_namespace)?;
+    pivot_into(&root, files.tree)?;
     devices.attach(Path::new("/dev"))?;
+    // A link could lead anywhere, and a tree without the file has its own ways.
+    let own = Path::new("/etc/resolv.conf");
+    if own.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        resolver.attach(own)?;
+    }
     Tree::mount("proc", &[], SAFE | MountAttrFlags::MOUNT_ATTR_NOEXEC)?.attach(Path::new("/proc"))?;
     hide_host_facts()
 }

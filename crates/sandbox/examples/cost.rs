@@ -1,7 +1,7 @@
-//! Prints what a sandbox costs here, as medians: `cargo run --release -p hearth-sandbox --example cost -- [ROUNDS]`.
+//! Prints what a sandbox costs here, as medians: `cargo run --release -p hearth-sandbox --example cost -- [ROUNDS [nat]]`.
 //! As root; needs `/bin/busybox`. Numbers to look at, not a test.
 
-use hearth_sandbox::process::{ProcessConfig, ProcessSandboxes, is_spawner, spawner_main};
+use hearth_sandbox::process::{NetworkConfig, NetworkWish, ProcessConfig, ProcessSandboxes, is_spawner, spawner_main};
 use hearth_sandbox::{Assignment, ProcessSpec, SandboxError, SandboxEvent, Sandboxes};
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rounds = std::env::args().nth(1).map_or(Ok(50), |rounds| rounds.parse())?;
     let home = tempfile::tempdir()?;
     make_tree(home.path())?;
-    let config = ProcessConfig { data: home.path().join("data"), instance: "cost".to_owned() };
+    let wish = match std::env::args().nth(2).as_deref() {
+        Some("nat") => NetworkWish::Nat,
+        _ => NetworkWish::Isolated,
+    };
+    let network = NetworkConfig { wish, ..NetworkConfig::default() };
+    let config = ProcessConfig { data: home.path().join("data"), instance: "cost".to_owned(), network };
     let runtime = Runtime::new()?;
     let _inside = runtime.enter();
     let begin = Instant::now();

@@ -6,9 +6,10 @@
 
 pub mod process;
 
+use hearth_core::network::Mode;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use tokio::sync::mpsc::UnboundedSender;
@@ -33,12 +34,12 @@ pub trait Sandboxes: Send + Sync + Debug {
 
 /// One sandbox.
 pub trait Sandbox: Send + Sync + Debug {
-    /// The listener of the Runtime API: a socket bound to 169.254.100.1:9001 inside the sandbox. Can be taken once.
+    /// The sockets by which the function reaches the service. Can be taken once.
     ///
     /// # Errors
     ///
-    /// [`SandboxError`] if it was taken before.
-    fn take_listener(&self) -> Result<TcpListener, SandboxError>;
+    /// [`SandboxError`] if they were taken before.
+    fn take_sockets(&self) -> Result<Sockets, SandboxError>;
 
     /// Gives the blank sandbox its function: limits and mounts. Once, ever. Blocks for about a millisecond.
     ///
@@ -106,6 +107,21 @@ pub trait Sandbox: Send + Sync + Debug {
     ///
     /// [`SandboxError`] names what could not be removed; the next start of the service removes it.
     fn terminate(&self) -> Result<(), SandboxError>;
+}
+
+/// Sockets bound inside a sandbox, at [`hearth_core::network::SERVICE`]: who connects is that sandbox's function.
+#[derive(Debug)]
+pub struct Sockets {
+    /// The Runtime API.
+    pub runtime_api: TcpListener,
+    /// The resolver.
+    pub dns: UdpSocket,
+    /// The resolver, for answers that no datagram holds.
+    pub dns_over_tcp: TcpListener,
+    /// Lambda's own API.
+    pub lambda_api: TcpListener,
+    /// Ports of the host that functions may use.
+    pub exposed: Vec<(u16, TcpListener)>,
 }
 
 /// A process inside a sandbox, by its pid there.
@@ -198,12 +214,19 @@ pub struct Capabilities {
     pub freeze: Support,
     /// `/tmp` of its own size, not counted as memory.
     pub tmp_quota: Support,
-    /// `isolated` (loopback and Runtime API only).
-    pub network: &'static str,
+    /// Where functions may go.
+    #[serde(serialize_with = "as_text")]
+    pub network: Mode,
+    /// Why that is not `nat`, where `nat` was wanted.
+    pub network_reason: Option<String>,
     /// cgroup layout in use: `v1`, `v1+v2 freezer` or `v2`.
     pub cgroups: String,
     /// System-call filter.
     pub seccomp: Support,
+}
+
+fn as_text<S: serde::Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(mode.name())
 }
 
 /// Whether a limit is enforced.

@@ -153,7 +153,11 @@ fn mmdebstrap(path: Option<std::ffi::OsString>) -> Finding {
 
 impl From<hearth_sandbox::process::Check> for Finding {
     fn from(check: hearth_sandbox::process::Check) -> Self {
-        let verdict = if check.ok { Verdict::Ok } else { Verdict::Missing };
+        let verdict = match (check.ok, check.needed) {
+            (true, _) => Verdict::Ok,
+            (false, true) => Verdict::Missing,
+            (false, false) => Verdict::Limited,
+        };
         let remedy = (!check.ok).then_some(check.remedy);
         Self { name: check.name.to_owned(), verdict, detail: check.detail, remedy }
     }

@@ -8,7 +8,7 @@ use super::tools::last_lines;
 use anyhow::{Context as _, anyhow, bail};
 use bytes::Bytes;
 use hearth_api::runtime_tree::HANDLER;
-use hearth_sandbox::process::{ProcessConfig, ProcessSandboxes};
+use hearth_sandbox::process::{NetworkConfig, ProcessConfig, ProcessSandboxes};
 use hearth_sandbox::{Assignment, ProcessSpec, SandboxEvent, Sandboxes as _};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -70,12 +70,12 @@ fn in_sandbox(build: &Build<'_>, code: std::path::PathBuf, process: &ProcessSpec
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _inside = executor.enter();
     let data = build.cache.join("sandbox");
-    let config = ProcessConfig { instance: instance(&data), data };
+    let config = ProcessConfig { instance: instance(&data), data, network: NetworkConfig::default() };
     // Dropped in any case, and with it whatever was made.
     let sandboxes = ProcessSandboxes::start(config).context("start the sandboxes")?;
     let (happens, happened) = unbounded_channel();
     let sandbox = sandboxes.prepare(&build.tree, happens).context("prepare a sandbox")?;
-    let listener = sandbox.take_listener().context("listen in the sandbox")?;
+    let listener = sandbox.take_sockets().context("listen in the sandbox")?.runtime_api;
     let assignment = Assignment { code, layers: Vec::new(), memory_mb: MEMORY_MB, ephemeral_storage_mb: MEMORY_MB };
     sandbox.assign(&assignment).context("assign the sandbox")?;
 

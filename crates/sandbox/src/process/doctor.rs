@@ -1,7 +1,7 @@
 //! What this host can do for process sandboxes, found out without starting a service.
 
 use super::cgroups::{self, Mounts};
-use super::{spawner, tmp, user_namespace};
+use super::{network, spawner, tmp, user_namespace};
 use crate::Support;
 use hearth_init::mount::Tree;
 use rustix::fd::AsFd;
@@ -14,6 +14,8 @@ pub struct Check {
     pub name: &'static str,
     /// Whether it is as it should be.
     pub ok: bool,
+    /// Whether the service cannot do without it.
+    pub needed: bool,
     /// What was found.
     pub detail: String,
     /// What to do when it is not; empty when it is.
@@ -28,7 +30,8 @@ const PROBE_UIDS: u32 = 4_194_304;
 /// Looks at everything process sandboxes need. `data` is where the service would keep its data.
 #[must_use]
 pub fn doctor(data: &Path) -> Vec<Check> {
-    let mut checks = vec![root(), kernel(), namespaces(), seccomp_check(), tmp_check(), id_maps(data)];
+    let mut checks = vec![root(), kernel(), namespaces(), seccomp_check(), tmp_check(), id_maps(data), nat()];
+    checks.extend(firewall());
     match Mounts::read() {
         Ok(mounts) => {
             let layout = cgroups::detect(&mounts, "hearth-doctor");
@@ -58,7 +61,8 @@ pub(super) fn seccomp() -> Support {
 }
 
 fn check(name: &'static str, ok: bool, detail: &str, remedy: &str) -> Check {
-    Check { name, ok, detail: detail.to_owned(), remedy: if ok { String::new() } else { remedy.to_owned() } }
+    let remedy = if ok { String::new() } else { remedy.to_owned() };
+    Check { name, ok, needed: true, detail: detail.to_owned(), remedy }
 }
 
 fn supported(name: &'static str, support: &Support) -> Check {
@@ -78,6 +82,29 @@ fn kernel() -> Check {
     let release = name.release().to_string_lossy();
     let new = version(&release).is_some_and(|version| version >= KERNEL);
     check("kernel", new, &release, &format!("Linux {}.{} or later is needed", KERNEL.0, KERNEL.1))
+}
+
+/// Without it, functions reach nothing outside: `--network isolated`.
+fn nat() -> Check {
+    let found = match network::possible() {
+        Support::Full => check("network nat", true, "links, rules and forwarding", ""),
+        Support::Missing(reason) => {
+            check("network nat", false, &reason, "apt-get install nftables, on a kernel with CONFIG_NFT_MASQ")
+        }
+    };
+    Check { needed: false, ..found }
+}
+
+/// Rules of others that stand in the way of `nat`, if any do.
+fn firewall() -> Option<Check> {
+    let chains = network::foreign_firewalls();
+    let (first, more) = chains.split_first()?;
+    let detail = match more.len() {
+        0 => format!("{first} drops what this host forwards"),
+        more => format!("{first} and {more} more drop what this host forwards"),
+    };
+    let remedy = format!(r#"nft insert rule {first} iifname "hearth*" accept; the same with oifname"#);
+    Some(Check { needed: false, ..check("other firewalls", false, &detail, &remedy) })
 }
 
 fn version(release: &str) -> Option<(u32, u32)> {

@@ -1,5 +1,6 @@
 //! What all sandboxes of a service share on disk: device nodes, the memory facts, places to mount layers at.
 
+use hearth_core::network::SERVICE;
 use hearth_init::{Failure, Trying};
 use rustix::fs::{CWD, FileType, Mode, chmod, makedev, mknodat};
 use std::fs;
@@ -28,6 +29,8 @@ pub(crate) struct Files {
     pub(crate) images: PathBuf,
     /// `/proc/meminfo` by memory size.
     memory: PathBuf,
+    /// Becomes `/etc/resolv.conf`.
+    pub(crate) resolver: PathBuf,
     /// Mount points of layers, each used in a mount namespace of its own.
     pub(crate) layers: PathBuf,
 }
@@ -42,12 +45,15 @@ impl Files {
             templates: data.join("templates"),
             images: data.join("images"),
             memory: data.join("meminfo"),
+            resolver: data.join("resolv.conf"),
             layers: data.join("layers"),
         };
         for directory in [&files.devices.join("empty"), &files.templates, &files.images, &files.memory, &files.layers] {
             fs::create_dir_all(directory).trying(|| format!("create {}", directory.display()))?;
         }
         files.sweep()?;
+        fs::write(&files.resolver, format!("nameserver {SERVICE}\n"))
+            .trying(|| format!("write {}", files.resolver.display()))?;
         make_devices(&files.devices)?;
         Ok(files)
     }

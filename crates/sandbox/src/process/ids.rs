@@ -12,6 +12,11 @@ const SERVICES: u32 = 1_000;
 /// Below are ids that distributions hand out.
 const FIRST: u32 = 4_194_304;
 
+/// A number for an instance id. FNV-1a: stable across builds, and nobody gains anything from a collision.
+pub(crate) fn hash_of(instance: &str) -> u32 {
+    instance.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
 /// The numbers of one service.
 #[derive(Debug)]
 pub(crate) struct Numbers {
@@ -28,10 +33,7 @@ struct State {
 impl Numbers {
     /// Those of the service with this instance id; two services have different ranges unless their ids collide.
     pub(crate) fn of(instance: &str) -> Self {
-        // FNV-1a: stable across builds, and nobody gains anything from a collision.
-        let hash =
-            instance.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-        Self { first_uid: FIRST + hash % SERVICES * SANDBOXES * IDS_EACH, state: Mutex::default() }
+        Self { first_uid: FIRST + hash_of(instance) % SERVICES * SANDBOXES * IDS_EACH, state: Mutex::default() }
     }
 
     /// A number nobody has; `None` when there are none left.

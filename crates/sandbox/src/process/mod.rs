@@ -14,6 +14,7 @@ mod doctor;
 mod files;
 mod ids;
 mod loop_device;
+mod network;
 mod news;
 mod sandbox;
 mod spawner;
@@ -21,6 +22,7 @@ mod tmp;
 mod user_namespace;
 
 pub use doctor::{Check, doctor};
+pub use network::{NetworkConfig, NetworkWish};
 pub use spawner::{is_spawner, spawner_main};
 
 use crate::{Capabilities, Sandbox, SandboxError, SandboxEvent, Sandboxes};
@@ -28,6 +30,7 @@ use cgroups::{Entry, Layout, Mounts};
 use files::Files;
 use hearth_init::Trying;
 use ids::Numbers;
+use network::Network;
 use sandbox::ProcessSandbox;
 use spawner::Spawners;
 use std::fs;
@@ -54,6 +57,8 @@ pub struct ProcessConfig {
     /// Names the control groups `hearth-INSTANCE`: letters, digits, dashes. The same at each start on the same data, so
     /// that a start finds what a killed run has left.
     pub instance: String,
+    /// How functions reach what is outside.
+    pub network: NetworkConfig,
 }
 
 /// What all sandboxes of a service share.
@@ -63,6 +68,7 @@ struct Shared {
     files: Files,
     tmp: TmpMaker,
     numbers: Numbers,
+    network: Network,
     spawners: Spawners,
     /// Processors of this host that may be used.
     processors: usize,
@@ -103,14 +109,15 @@ impl ProcessSandboxes {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let spawners = Spawners::start(Arc::clone(&layout), processors.min(SPAWNERS))?;
         let (tmp, numbers) = (TmpMaker::new(&files), Numbers::of(&config.instance));
-        let capabilities = capabilities(layout.as_ref(), &tmp);
-        let shared = Arc::new(Shared { layout, files, tmp, numbers, spawners, processors });
+        let network = Network::start(config.network, &config.instance)?;
+        let capabilities = capabilities(layout.as_ref(), &tmp, &network);
+        let shared = Arc::new(Shared { layout, files, tmp, numbers, network, spawners, processors });
         let sandboxes = Self { shared, capabilities, stopped: AtomicBool::new(false) };
         sandboxes.test_birth()?;
         Ok(sandboxes)
     }
 
-    /// Ends the spawners, every sandbox there still is, and all control groups. A second call does nothing.
+    /// Ends the spawners, every sandbox there still is, its network, and all control groups. A second call does nothing.
     ///
     /// # Errors
     ///
@@ -120,6 +127,7 @@ impl ProcessSandboxes {
             return Ok(());
         }
         self.shared.spawners.stop();
+        self.shared.network.stop()?;
         for parent in self.shared.layout.parents() {
             cgroups::remove_tree(&parent)?;
         }
@@ -155,7 +163,7 @@ impl ProcessSandboxes {
     }
 }
 
-fn capabilities(layout: &dyn Layout, tmp: &TmpMaker) -> Capabilities {
+fn capabilities(layout: &dyn Layout, tmp: &TmpMaker, network: &Network) -> Capabilities {
     let supports = layout.supports();
     Capabilities {
         isolation: "process",
@@ -164,7 +172,8 @@ fn capabilities(layout: &dyn Layout, tmp: &TmpMaker) -> Capabilities {
         processes: supports.processes,
         freeze: supports.freeze,
         tmp_quota: tmp.support(),
-        network: "isolated",
+        network: network.mode(),
+        network_reason: network.why_isolated().map(str::to_owned),
         cgroups: layout.name().to_owned(),
         seccomp: doctor::seccomp(),
     }

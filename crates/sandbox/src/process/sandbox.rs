@@ -5,7 +5,7 @@ use super::assignment::{self, Target};
 use super::cgroups::{self, Entry, Group};
 use super::news::{self, Events, NEWS_BYTES};
 use super::spawner::{Order as Prepare, Prepared};
-use crate::{Assignment, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, StartedProcess, Usage};
+use crate::{Assignment, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sockets, StartedProcess, Usage};
 use hearth_api::guest::{FRAME_BYTES, News, Order, Program, SeatNews};
 use hearth_core::limits::PROCESSES;
 use hearth_init::channel::{Channel, Received};
@@ -37,7 +37,7 @@ pub(crate) struct ProcessSandbox {
     prepared: Prepared,
     control: Arc<Channel>,
     events: Arc<Events>,
-    listener: Mutex<Option<TcpListener>>,
+    sockets: Mutex<Option<Sockets>>,
     assigned: AtomicBool,
     frozen: AtomicBool,
     /// `None` once terminated.
@@ -83,18 +83,31 @@ impl ProcessSandbox {
         let mut unfinished = Unfinished { shared, number, group: Some(group), pidfd: None };
         let birth = unfinished.group.as_ref().map_or(Ok(Entry::Nowhere), |group| group.birth())?;
         let (control, theirs) = Channel::pair()?;
-        let devices = shared.files.devices.to_str().ok_or(SandboxError::Misused("the data path must be UTF-8"))?;
-        let order = Prepare { tree, devices, first_uid, birth: &birth, control: theirs };
+        let utf8 = |path: &'_ Path| path.to_str().map(str::to_owned);
+        let not_utf8 = SandboxError::Misused("the data path must be UTF-8");
+        let (Some(devices), Some(resolver)) = (utf8(&shared.files.devices), utf8(&shared.files.resolver)) else {
+            return Err(not_utf8);
+        };
+        let order = Prepare {
+            tree,
+            devices: &devices,
+            resolver: &resolver,
+            exposed: shared.network.exposed(),
+            link: shared.network.link(number)?,
+            first_uid,
+            birth: &birth,
+            control: theirs,
+        };
         let prepared = shared.spawners.prepare(&order)?;
         drop(order); // the only other end is now PID 1's
         unfinished.pidfd = Some(prepared.pidfd.try_clone().trying(|| "keep the pidfd of PID 1".to_owned())?);
-        let listener = wait_until_ready(&control)?;
+        let sockets = wait_until_ready(&control, shared.network.exposed())?;
         let (control, events) = (Arc::new(control), Arc::new(Events::new(events)));
         news::forward(&executor, Arc::clone(&control), Arc::clone(&events))?;
         let group = RwLock::new(unfinished.group.take());
         let (assigned, frozen) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (shared, listener) = (Arc::clone(shared), Mutex::new(Some(listener)));
-        Ok(Self { shared, number, prepared, control, events, listener, assigned, frozen, group })
+        let (shared, sockets) = (Arc::clone(shared), Mutex::new(Some(sockets)));
+        Ok(Self { shared, number, prepared, control, events, sockets, assigned, frozen, group })
     }
 
     /// Uses the groups, unless the sandbox is terminated.
@@ -177,9 +190,9 @@ impl ProcessSandbox {
 }
 
 impl Sandbox for ProcessSandbox {
-    fn take_listener(&self) -> Result<TcpListener, SandboxError> {
-        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
-        listener.take().ok_or(SandboxError::Misused("the listener of a sandbox can be taken once"))
+    fn take_sockets(&self) -> Result<Sockets, SandboxError> {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.take().ok_or(SandboxError::Misused("the sockets of a sandbox can be taken once"))
     }
 
     fn assign(&self, assignment: &Assignment) -> Result<(), SandboxError> {
@@ -286,22 +299,36 @@ fn take_down(
             return Err(SandboxError::System { what, source: io::ErrorKind::TimedOut.into() });
         }
     }
+    shared.network.unlink(number)?;
     group.remove()?;
     shared.numbers.give_back(number);
     Ok(())
 }
 
-fn wait_until_ready(control: &Channel) -> Result<TcpListener, SandboxError> {
+fn wait_until_ready(control: &Channel, exposed: &[u16]) -> Result<Sockets, SandboxError> {
     let what = || "wait for PID 1".to_owned();
     if !wait_readable(control.as_fd(), PATIENCE).trying(what)? {
         return Err(SandboxError::System { what: what(), source: io::ErrorKind::TimedOut.into() });
     }
     let Received::Message(message) = control.receive(NEWS_BYTES)? else { return Err(SandboxError::Gone("PID 1")) };
-    match (News::decode(&message.frame), message.descriptors.into_iter().next()) {
-        (Ok(News::Ready), Some(listener)) => Ok(TcpListener::from(listener)),
-        (Ok(News::Failed { reason }), _) => Err(SandboxError::Refused { order: "prepare", reason }),
-        (other, _) => Err(SandboxError::Refused { order: "prepare", reason: format!("{other:?}") }),
+    match News::decode(&message.frame) {
+        Ok(News::Ready) => sockets(message.descriptors, exposed)
+            .ok_or(SandboxError::Refused { order: "prepare", reason: "too few sockets".to_owned() }),
+        Ok(News::Failed { reason }) => Err(SandboxError::Refused { order: "prepare", reason }),
+        other => Err(SandboxError::Refused { order: "prepare", reason: format!("{other:?}") }),
     }
+}
+
+/// In the order in which PID 1 sends them.
+fn sockets(descriptors: Vec<OwnedFd>, exposed: &[u16]) -> Option<Sockets> {
+    let mut descriptors = descriptors.into_iter();
+    Some(Sockets {
+        runtime_api: descriptors.next()?.into(),
+        dns: descriptors.next()?.into(),
+        dns_over_tcp: descriptors.next()?.into(),
+        lambda_api: descriptors.next()?.into(),
+        exposed: exposed.iter().copied().zip(descriptors.map(TcpListener::from)).collect(),
+    })
 }
 
 /// The next word of a seat; `None` at its end.

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::rig::{Rig, config, shell, wait_until};
-use hearth_sandbox::process::{ProcessSandboxes, doctor};
+use hearth_sandbox::process::{NetworkConfig, NetworkWish, ProcessConfig, ProcessSandboxes, doctor};
 use hearth_sandbox::{Assignment, Sandboxes};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -92,11 +92,14 @@ fn a_killed_service_is_swept_by_the_next(rig: &Rig) {
 }
 
 /// The service that gets killed: three sandboxes, one of them frozen; prints their pids and waits.
-pub(crate) fn own(home: &str) -> ExitCode {
+pub(crate) fn own(home: &str, nat: bool) -> ExitCode {
     let home = Path::new(home);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _inside = runtime.enter();
-    let sandboxes = ProcessSandboxes::start(config(&home.join("owner"), "test-owner")).unwrap();
+    let wish = if nat { NetworkWish::Nat } else { NetworkWish::Isolated };
+    let network = NetworkConfig { wish, ..NetworkConfig::default() };
+    let config = ProcessConfig { network, ..config(&home.join("owner"), "test-owner") };
+    let sandboxes = ProcessSandboxes::start(config).unwrap();
     let made: Vec<_> = (0..3)
         .map(|_| {
             let (sender, receiver) = unbounded_channel();

@@ -11,6 +11,7 @@ mod freeze;
 mod leftovers;
 mod limits;
 mod mounts;
+mod network;
 mod processes;
 mod rig;
 
@@ -27,11 +28,19 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("attempt") => return attempts::run(&arguments[1]),
-        Some("owner") => return leftovers::own(&arguments[1]),
+        Some("owner") => return leftovers::own(&arguments[1], arguments.get(2).is_some()),
         _ => {}
     }
-    let tests: Vec<Test> =
-        [mounts::TESTS, processes::TESTS, limits::TESTS, freeze::TESTS, escape::TESTS, leftovers::TESTS].concat();
+    let tests: Vec<Test> = [
+        mounts::TESTS,
+        processes::TESTS,
+        limits::TESTS,
+        freeze::TESTS,
+        escape::TESTS,
+        network::TESTS,
+        leftovers::TESTS,
+    ]
+    .concat();
     if arguments.iter().any(|argument| argument == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

@@ -93,7 +93,7 @@ fn devices_work_and_are_few(rig: &Rig) {
 
 fn the_listener_is_reached_from_inside_only(rig: &Rig) {
     let (sandbox, neighbour) = (rig.sandbox(), rig.sandbox());
-    let listener = sandbox.sandbox.take_listener().unwrap();
+    let listener = sandbox.sandbox.take_sockets().unwrap().runtime_api;
     let served = std::thread::spawn(move || {
         let (mut stream, peer) = listener.accept().unwrap();
         let mut word = [0; 5];
@@ -104,10 +104,10 @@ fn the_listener_is_reached_from_inside_only(rig: &Rig) {
     // The neighbour's own address is the same, and it is nobody's but its own.
     assert_eq!(sandbox.output("echo ping | nc 169.254.100.1 9001"), "pong");
     assert_eq!(served.join().unwrap(), (*b"ping\n", "169.254.100.1".to_owned()));
-    let other = neighbour.sandbox.take_listener().unwrap();
+    let other = neighbour.sandbox.take_sockets().unwrap().runtime_api;
     other.set_nonblocking(true).unwrap();
     assert!(other.accept().is_err());
-    assert!(matches!(neighbour.sandbox.take_listener(), Err(SandboxError::Misused(_))));
+    assert!(matches!(neighbour.sandbox.take_sockets(), Err(SandboxError::Misused(_))));
 }
 
 fn contracts_are_kept(rig: &Rig) {

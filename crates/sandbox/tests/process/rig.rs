@@ -1,6 +1,6 @@
 //! What every test needs: a service, a runtime tree, sandboxes with a shell in them.
 
-use hearth_sandbox::process::{ProcessConfig, ProcessSandboxes};
+use hearth_sandbox::process::{NetworkConfig, ProcessConfig, ProcessSandboxes};
 use hearth_sandbox::{
     Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
     StartedProcess,
@@ -109,7 +109,7 @@ impl Rig {
 }
 
 pub(crate) fn config(home: &Path, instance: &str) -> ProcessConfig {
-    ProcessConfig { data: home.join("data"), instance: instance.to_owned() }
+    ProcessConfig { data: home.join("data"), instance: instance.to_owned(), network: NetworkConfig::default() }
 }
 
 pub(crate) fn shell(script: &str) -> ProcessSpec {
@@ -232,6 +232,7 @@ fn make_tree(tree: &Path) -> PathBuf {
         fs::copy(library, tree.join(library.trim_start_matches('/'))).unwrap();
     }
     fs::copy("/proc/self/exe", tree.join("bin/hostile")).unwrap();
+    fs::write(tree.join("etc/resolv.conf"), "").unwrap();
     fs::write(tree.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nsbx_user1051:x:993:990::/:/bin/sh\n").unwrap();
     tree.to_owned()
 }

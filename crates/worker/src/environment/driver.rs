@@ -142,9 +142,9 @@ impl Driver {
         me: &Arc<Environment>,
         made: Made,
     ) -> Result<(Self, UnboundedReceiver<SandboxEvent>), InvokeError> {
-        let Made { sandbox, events, listener, log, process, tree } = made;
+        let Made { sandbox, events, sockets, log, process, tree } = made;
         me.sandbox.set(Arc::clone(&sandbox)).unwrap_or_default();
-        let api = RuntimeApi::serve(listener, Arc::clone(me)).map_err(|error| {
+        let api = RuntimeApi::serve(sockets.runtime_api, Arc::clone(me)).map_err(|error| {
             launch::terminate(me, &sandbox);
             InvokeError::Sandbox(format!("listen for the runtime: {error}"))
         })?;

@@ -7,9 +7,8 @@ use crate::{command, variables};
 use hearth_api::environments::InvokeError;
 use hearth_api::function::FunctionVersion;
 use hearth_api::runtime_tree::RuntimeTree;
-use hearth_sandbox::{Assignment, ProcessSpec, Sandbox, SandboxEvent};
+use hearth_sandbox::{Assignment, ProcessSpec, Sandbox, SandboxEvent, Sockets};
 use std::error::Error;
-use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
@@ -17,7 +16,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 pub(super) struct Made {
     pub(super) sandbox: Arc<dyn Sandbox>,
     pub(super) events: UnboundedReceiver<SandboxEvent>,
-    pub(super) listener: TcpListener,
+    pub(super) sockets: Sockets,
     pub(super) log: LogWriter,
     pub(super) process: ProcessSpec,
     pub(super) tree: RuntimeTree,
@@ -36,12 +35,12 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
             memory_mb: function.memory_mb,
             ephemeral_storage_mb: function.ephemeral_storage_mb,
         })?;
-        let listener = sandbox.take_listener()?;
+        let sockets = sandbox.take_sockets()?;
         // Last: a stream that no environment writes to would stay.
         let log = node.config.logs.open(&function.key.scope, &function.log_group, &stream)?;
-        Ok((listener, LogWriter::new(log)))
+        Ok((sockets, LogWriter::new(log)))
     };
-    let (listener, log) = match outfit() {
+    let (sockets, log) = match outfit() {
         Ok(outfit) => outfit,
         Err(error) => {
             if let Err(leftover) = sandbox.terminate() {
@@ -53,7 +52,7 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
     let (programs, arguments) = command::of_runtime(function, &tree);
     let environment = variables::of_runtime(function, &tree, &stream);
     let process = ProcessSpec { programs, arguments, environment };
-    Ok(Made { sandbox: Arc::from(sandbox), events, listener, log, process, tree })
+    Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, process, tree })
 }
 
 /// Starts the runtime on a thread that may block; [`Message::Launched`] says how it went.

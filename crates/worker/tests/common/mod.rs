@@ -8,8 +8,9 @@ use hearth_api::environments::{BoxFuture, Environments, Invocation, InvokeError,
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, Scope, State, UpdateStatus};
 use hearth_core::billing::Rule;
 use hearth_core::ids::{AccountId, Region, RequestId};
+use hearth_core::network::Mode;
 use hearth_sandbox::{
-    Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
+    Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes, Sockets,
     StartedProcess, Support, Usage,
 };
 use hearth_store::{
@@ -18,7 +19,7 @@ use hearth_store::{
 use hearth_worker::{Worker, WorkerConfig};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -161,7 +162,8 @@ impl Sandboxes for FakeSandboxes {
             processes: Support::Full,
             freeze: Support::Full,
             tmp_quota: Support::Full,
-            network: "isolated",
+            network: Mode::Isolated,
+            network_reason: None,
             cgroups: "none".to_owned(),
             seccomp: Support::Full,
         }
@@ -169,8 +171,16 @@ impl Sandboxes for FakeSandboxes {
 }
 
 impl Sandbox for FakeSandbox {
-    fn take_listener(&self) -> Result<TcpListener, SandboxError> {
-        self.listener.lock().unwrap().take().ok_or(SandboxError::Misused("taken twice"))
+    fn take_sockets(&self) -> Result<Sockets, SandboxError> {
+        let runtime_api = self.listener.lock().unwrap().take().ok_or(SandboxError::Misused("taken twice"))?;
+        let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
+        Ok(Sockets {
+            runtime_api,
+            dns: UdpSocket::bind("127.0.0.1:0").unwrap(),
+            dns_over_tcp: listener(),
+            lambda_api: listener(),
+            exposed: vec![],
+        })
     }
 
     fn assign(&self, _assignment: &Assignment) -> Result<(), SandboxError> {

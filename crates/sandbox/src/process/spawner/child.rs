@@ -2,10 +2,12 @@
 //! sandbox, and never learns a secret, because PID 1 starts as a copy of its memory.
 #![expect(unsafe_code, reason = "it forks")]
 
+use super::super::network::LinkOrder;
 use super::super::user_namespace;
 use super::protocol::{FRAME_BYTES, Reply, Request};
 use hearth_init::channel::{Channel, Message, Received};
 use hearth_init::filter::Filters;
+use hearth_init::network::{Host, Link, Plan as Network};
 use hearth_init::pid1::{self, Plan};
 use hearth_init::sys::{self, Cloned};
 use hearth_init::{Failure, Trying};
@@ -102,15 +104,16 @@ fn carry_out(message: Message, filters: Option<&Filters>) -> Result<(Reply, Vec<
             sys::enter_namespace(namespace.as_fd(), libc::CLONE_NEWCGROUP).map(|()| (Reply::Done, Vec::new()))
         }
         Request::Probe => probe(&descriptors.next().ok_or_else(none)?).map(|()| (Reply::Done, Vec::new())),
-        Request::Prepare { tree, devices, first_uid } => {
+        Request::Prepare { tree, devices, resolver, first_uid, exposed, link } => {
+            let network = Network { exposed, link: link.map(hold).transpose()? };
             let control = Channel::from(descriptors.next().ok_or_else(none)?);
             let user_namespace = user_namespace::create(first_uid)?;
             let cgroup = descriptors.next();
             // SAFETY: a spawner has one thread.
             match unsafe { sys::clone_process(NAMESPACES, cgroup.as_ref().map(AsFd::as_fd)) }? {
                 Cloned::Child => {
-                    let (tree, devices) = (Path::new(&tree), Path::new(&devices));
-                    pid1::run(Plan { tree, devices, user_namespace, control, filters })
+                    let (tree, devices, resolver) = (Path::new(&tree), Path::new(&devices), Path::new(&resolver));
+                    pid1::run(Plan { tree, devices, resolver, network, user_namespace, control, filters })
                 }
                 Cloned::Parent { pid, pidfd } => {
                     Ok((Reply::Prepared { pid: pid.cast_unsigned() }, vec![pidfd, user_namespace]))
@@ -118,6 +121,12 @@ fn carry_out(message: Message, filters: Option<&Filters>) -> Result<(Reply, Vec<
             }
         }
     }
+}
+
+/// A link, with the hold on the host's network that PID 1 needs to make it.
+fn hold(order: LinkOrder) -> Result<Link, Failure> {
+    let LinkOrder { name, group, address } = order;
+    Ok(Link { name, group, address, host: Host::of_this_thread()? })
 }
 
 /// Whether a process that is cloned into a cgroup lives: kernels 6.18 and 7.2 kill it at birth where `cgroup.kill` was

@@ -8,6 +8,7 @@ pub(crate) use child::seccomp_is_there;
 pub use child::{is_spawner, spawner_main};
 
 use super::cgroups::{Entry, Layout};
+use super::network::LinkOrder;
 use crate::SandboxError;
 use hearth_init::channel::{Channel, Received};
 use hearth_init::{Failure, Trying};
@@ -28,6 +29,12 @@ pub(crate) struct Order<'a> {
     pub(crate) tree: &'a str,
     /// The directory of device nodes.
     pub(crate) devices: &'a str,
+    /// The file that becomes `/etc/resolv.conf`.
+    pub(crate) resolver: &'a str,
+    /// Ports to listen on inside.
+    pub(crate) exposed: &'a [u16],
+    /// The way out.
+    pub(crate) link: Option<LinkOrder>,
     /// First of the host's user ids that belong to the sandbox.
     pub(crate) first_uid: u32,
     /// Where PID 1 is born.
@@ -94,7 +101,10 @@ impl Spawners {
         let request = Request::Prepare {
             tree: order.tree.to_owned(),
             devices: order.devices.to_owned(),
+            resolver: order.resolver.to_owned(),
             first_uid: order.first_uid,
+            exposed: order.exposed.to_vec(),
+            link: order.link.clone(),
         };
         let mut descriptors = vec![order.control.as_fd()];
         if let Entry::Birth(cgroup) = order.birth {

@@ -1,8 +1,10 @@
 //! What worker and spawner tell each other: one question, one answer.
 
+use super::super::network::LinkOrder;
 use hearth_api::guest::{FrameError, Reader, Writer};
+use std::net::Ipv4Addr;
 
-/// Largest frame, bytes: two paths at most.
+/// Largest frame, bytes: three paths at most.
 pub(super) const FRAME_BYTES: usize = 16 * 1024;
 
 /// What the worker asks.
@@ -13,7 +15,14 @@ pub(super) enum Request {
     /// Clone a process into the cgroup sent along, and say whether it lived.
     Probe,
     /// Make a sandbox. Descriptors: PID 1's end of its channel; then, if it shall be born in one, a cgroup.
-    Prepare { tree: String, devices: String, first_uid: u32 },
+    Prepare {
+        tree: String,
+        devices: String,
+        resolver: String,
+        first_uid: u32,
+        exposed: Vec<u16>,
+        link: Option<LinkOrder>,
+    },
 }
 
 /// What the spawner answers.
@@ -42,8 +51,16 @@ impl Request {
         match self {
             Self::Settle { joins } => Writer::new(1).flag(*joins).frame(),
             Self::Probe => Writer::new(2).frame(),
-            Self::Prepare { tree, devices, first_uid } => {
-                Writer::new(3).text(tree).text(devices).number(first_uid.cast_signed()).frame()
+            Self::Prepare { tree, devices, resolver, first_uid, exposed, link } => {
+                let ports: Vec<String> = exposed.iter().map(ToString::to_string).collect();
+                let frame = Writer::new(3).text(tree).text(devices).text(resolver).number(first_uid.cast_signed());
+                let frame = frame.texts(&ports).flag(link.is_some());
+                match link {
+                    None => frame.frame(),
+                    Some(LinkOrder { name, group, address }) => {
+                        frame.text(name).number(group.cast_signed()).number(address.to_bits().cast_signed()).frame()
+                    }
+                }
             }
         }
     }
@@ -56,12 +73,23 @@ impl Request {
             3 => Self::Prepare {
                 tree: fields.text()?,
                 devices: fields.text()?,
+                resolver: fields.text()?,
                 first_uid: fields.number()?.cast_unsigned(),
+                exposed: fields.texts()?.iter().filter_map(|port| port.parse().ok()).collect(),
+                link: if fields.flag()? { Some(link(&mut fields)?) } else { None },
             },
             kind => return Err(FrameError::Kind(kind)),
         };
         fields.end(request)
     }
+}
+
+fn link(fields: &mut Reader<'_>) -> Result<LinkOrder, FrameError> {
+    Ok(LinkOrder {
+        name: fields.text()?,
+        group: fields.number()?.cast_unsigned(),
+        address: Ipv4Addr::from_bits(fields.number()?.cast_unsigned()),
+    })
 }
 
 impl Reply {
@@ -89,12 +117,24 @@ impl Reply {
 mod tests {
     use super::*;
 
+    fn prepare(link: Option<LinkOrder>) -> Request {
+        Request::Prepare {
+            tree: "/a".into(),
+            devices: "/b".into(),
+            resolver: "/c".into(),
+            first_uid: 4_000_000_000,
+            exposed: vec![80, 65_535],
+            link,
+        }
+    }
+
     #[test]
     fn every_frame_comes_back_as_it_went() {
         for request in [
             Request::Settle { joins: true },
             Request::Probe,
-            Request::Prepare { tree: "/a".into(), devices: "/b".into(), first_uid: 4_000_000_000 },
+            prepare(None),
+            prepare(Some(LinkOrder { name: "n".into(), group: 4_000_000_000, address: [100, 64, 0, 1].into() })),
         ] {
             assert_eq!(Request::decode(&request.encode()), Ok(request));
         }
