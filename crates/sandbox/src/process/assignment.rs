@@ -32,7 +32,7 @@ pub(crate) fn mount(
     let memory = Tree::of(&files.memory_facts(assignment.memory_mb)?)?.with(READ_ONLY)?;
     let tmp = tmp.make(target.number, assignment.ephemeral_storage_mb, target.owner)?;
     let mut trees = vec![("/var/task", code), ("/proc/meminfo", memory), ("/tmp", tmp)];
-    match assignment.layers.as_slice() {
+    match last_of_each(&assignment.layers).as_slice() {
         [] => {}
         [layer] => trees.push(("/opt", Tree::of(layer)?.mapped(READ_ONLY, target.user_namespace)?)),
         layers => trees.push(("/opt", merge(files, layers, target.user_namespace)?)),
@@ -44,11 +44,19 @@ pub(crate) fn mount(
     })
 }
 
+/// The layers without those that come again later: an overlay refuses a directory that it has already, and everything in
+/// the earlier one is hidden anyway.
+fn last_of_each(layers: &[PathBuf]) -> Vec<&Path> {
+    let again = |at: usize, layer: &PathBuf| layers.iter().skip(at + 1).any(|later| later == layer);
+    let last = layers.iter().enumerate().filter(|(at, layer)| !again(*at, layer));
+    last.map(|(_, layer)| layer.as_path()).collect()
+}
+
 /// Several layers as one tree; a file of a later layer hides that of an earlier one.
 ///
 /// An overlay cannot be mapped itself, only what it lies over, and that must be attached somewhere: in a mount
 /// namespace that ends with the thread. The overlay keeps what it needs.
-fn merge(files: &Files, layers: &[PathBuf], user_namespace: BorrowedFd<'_>) -> Result<Tree, SandboxError> {
+fn merge(files: &Files, layers: &[&Path], user_namespace: BorrowedFd<'_>) -> Result<Tree, SandboxError> {
     let points: Vec<PathBuf> = (0..layers.len()).map(|index| files.layer(index)).collect::<Result<_, _>>()?;
     on_its_own_thread(|| {
         sys::unshare(libc::CLONE_NEWNS)?;
@@ -75,4 +83,16 @@ fn on_its_own_thread<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) 
             Err(_) => Err(SandboxError::Gone("the thread that mounts")),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_layer_that_comes_again_the_last_counts() {
+        let layers = ["a", "b", "a", "c", "b"].map(PathBuf::from);
+        assert_eq!(last_of_each(&layers), ["a", "c", "b"].map(Path::new));
+        assert!(last_of_each(&[]).is_empty());
+    }
 }
