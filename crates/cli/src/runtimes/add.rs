@@ -1,12 +1,14 @@
 //! Makes a runtime: checks what the host lacks, takes the steps of the recipe, puts the result in its place.
 
 use super::build::{Build, create_folder};
+use super::catalogue::Runtime;
 use super::interrupt::Interrupt;
+use super::origin::Origin;
 use super::progress::Progress;
-use super::recipe::{Need, Recipe};
+use super::recipe::Need;
 use super::shelf::{Shelf, find};
 use super::tools::Tools;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use hearth_api::runtime_tree::{FORMAT, RuntimeTree};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,43 +16,47 @@ use std::process::{Command, Stdio};
 
 /// The only one that the recipes fetch packages for.
 const ARCHITECTURE: &str = "x86_64";
-/// Of Debian 12's C library.
+/// Of Debian's C libraries, all of them.
 const KERNEL_MINIMUM: &str = "3.2.0";
 
-/// Makes every runtime of `recipes` that is not in `directory` yet, one after the other; `done` hears of each, and
-/// whether it had to be made.
+/// Makes every one of `runtimes` that is not in `directory` yet, one after the other; `done` hears of each, and whether
+/// it had to be made. `from` is what to make it from, where that is not for the recipe to say.
 ///
 /// # Errors
 ///
 /// What is missing, or which step failed; runtimes that were finished before stay, of the others nothing does.
 pub(super) fn add(
     directory: &Path,
-    recipes: &[&'static Recipe],
+    runtimes: &[&'static Runtime],
+    from: Option<&Path>,
     mut done: impl FnMut(&RuntimeTree, bool) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     // Without a lock: when all is there, nothing is to be waited for.
-    if let Some(present) = all_present(directory, recipes) {
+    if let (None, Some(present)) = (from, all_present(directory, runtimes)) {
         return present.iter().try_for_each(|tree| done(tree, false));
     }
     let tools = Tools::new(Interrupt::watch()?);
     let busy = || Progress::waiting("runtimes", "waiting for another `hearth runtimes` to finish…");
     let shelf = Shelf::lock(directory, busy)?;
-    for &recipe in recipes {
+    for &runtime in runtimes {
+        let name = runtime.name;
         // A broken or older one is made anew: that is what `add` is asked for.
-        if let Ok(Some(present)) = find(directory, recipe.name) {
+        if let Ok(Some(present)) = find(directory, name) {
+            // But never another one in its place: functions may run in it.
+            ensure!(from.is_none(), "{name} is here already: `hearth runtimes rm {name}` makes room for another");
             done(&present, false)?;
             continue;
         }
-        make(directory, &shelf, &tools, recipe).with_context(|| format!("add the runtime {}", recipe.name))?;
-        let made = find(directory, recipe.name)?.context("find what was just made")?;
+        make(directory, &shelf, &tools, runtime, from).with_context(|| format!("add the runtime {name}"))?;
+        let made = find(directory, name)?.context("find what was just made")?;
         done(&made, true)?;
     }
     Ok(())
 }
 
-/// Which of the recipe's needs this host lacks.
-pub(super) fn missing(recipe: &Recipe) -> Vec<&'static Need> {
-    recipe.needs.iter().filter(|need| !is_there(need.program)).collect()
+/// Which of the runtime's needs this host lacks.
+pub(super) fn missing(runtime: &Runtime) -> Vec<&'static Need> {
+    runtime.needs().iter().filter(|need| !is_there(need.program)).collect()
 }
 
 /// Why runtimes cannot be made here at all, if so.
@@ -62,50 +68,61 @@ pub(super) fn impossible() -> Option<String> {
     (!root).then(|| "only root can make runtimes: run it with sudo".to_owned())
 }
 
-fn all_present(directory: &Path, recipes: &[&'static Recipe]) -> Option<Vec<RuntimeTree>> {
-    recipes.iter().map(|recipe| find(directory, recipe.name).ok().flatten()).collect()
+fn all_present(directory: &Path, runtimes: &[&'static Runtime]) -> Option<Vec<RuntimeTree>> {
+    runtimes.iter().map(|runtime| find(directory, runtime.name).ok().flatten()).collect()
 }
 
-fn make(directory: &Path, shelf: &Shelf, tools: &Tools, recipe: &'static Recipe) -> anyhow::Result<()> {
+fn make(
+    directory: &Path,
+    shelf: &Shelf,
+    tools: &Tools,
+    runtime: &'static Runtime,
+    from: Option<&Path>,
+) -> anyhow::Result<()> {
     if let Some(reason) = impossible() {
         bail!(reason);
     }
-    let missing = missing(recipe);
+    let draft = shelf.draft(runtime.name)?;
+    let work = draft.path().join("work");
+    create_folder(&work)?;
+    let origin = Origin::open(runtime, from, tools, &work)?;
+    // Of a whole tree nothing is fetched.
+    let missing = if matches!(origin, Origin::Tree(_)) { Vec::new() } else { missing(runtime) };
     if !missing.is_empty() {
         let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
         let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
         bail!("{} is missing: `apt-get install {}` brings it", programs.join(" and "), packages.join(" "));
     }
-    let draft = shelf.draft(recipe.name)?;
+    let recipe = runtime.recipe(origin)?;
     let mut build = Build {
-        recipe,
+        recipe: &recipe,
         tools,
         tree: draft.path().join("tree"),
-        work: draft.path().join("work"),
+        work,
         cache: directory.join(".cache"),
         sources: BTreeMap::new(),
     };
-    create_folder(&build.work)?;
     let progress = Progress::new(recipe.name, recipe.steps.len());
-    for (number, step) in (1..).zip(recipe.steps) {
+    for (number, step) in (1..).zip(&recipe.steps) {
         progress.step(number, step.doing);
         (step.run)(&mut build).with_context(|| format!("step {number}, {}", step.doing))?;
         tools.check()?;
     }
     super::build::remove(&build.work)?;
-    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let Build { tree, sources, .. } = build;
+    let version_hash = recipe.digest();
     let manifest = RuntimeTree {
         format: FORMAT,
         name: recipe.name.to_owned(),
-        version: recipe.version.to_owned(),
-        version_hash: recipe.digest(),
-        programs: owned(recipe.programs),
-        arguments: owned(recipe.arguments),
-        environment: recipe.environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        version: recipe.version,
+        version_hash,
+        programs: recipe.programs,
+        arguments: recipe.arguments,
+        environment: recipe.environment.into_iter().collect(),
         architecture: ARCHITECTURE.to_owned(),
         kernel_minimum: KERNEL_MINIMUM.to_owned(),
-        sources: build.sources,
-        root: build.tree,
+        sources,
+        root: tree,
     };
     draft.keep(&manifest, directory)
 }
@@ -138,20 +155,26 @@ mod tests {
     #[test]
     fn what_is_there_is_not_made_again() {
         let directory = tempfile::tempdir().unwrap();
-        let recipe = Recipe::find("provided.al2023").unwrap();
+        let runtime = Runtime::find("provided.al2023").unwrap();
         let manifest = serde_json::json!({
-            "format": FORMAT, "name": recipe.name, "version": "provided:al2023.v0", "version_hash": "", "programs": [],
+            "format": FORMAT, "name": runtime.name, "version": "provided:al2023.v0", "version_hash": "", "programs": [],
             "arguments": [], "environment": {}, "architecture": ARCHITECTURE, "kernel_minimum": "", "sources": {},
         });
         super::super::build::write(&directory.path().join("provided.al2023/manifest.json"), manifest.to_string())
             .unwrap();
         let mut heard = Vec::new();
-        add(directory.path(), &[recipe], |tree, made| {
+        add(directory.path(), &[runtime], None, |tree, made| {
             heard.push((tree.version.clone(), made));
             Ok(())
         })
         .unwrap();
         assert_eq!(heard, [("provided:al2023.v0".to_owned(), false)]);
         assert!(!directory.path().join(".lock").exists(), "not even locked");
+
+        let other = add(directory.path(), &[runtime], Some(Path::new("/")), |_, _| Ok(())).unwrap_err().to_string();
+        assert_eq!(
+            other,
+            "provided.al2023 is here already: `hearth runtimes rm provided.al2023` makes room for another"
+        );
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) struct Build<'a> {
     /// How.
-    pub(super) recipe: &'static Recipe,
+    pub(super) recipe: &'a Recipe,
     /// Runs tools.
     pub(super) tools: &'a Tools,
     /// The tree, becoming.
@@ -38,7 +38,7 @@ impl Build<'_> {
 
     /// The environment of a function with this runtime: what every one has on AWS and its client needs, and the
     /// runtime's own.
-    pub(super) fn environment(&self, handler: &str) -> Vec<(&'static str, String)> {
+    pub(super) fn environment(&self, handler: &str) -> Vec<(String, String)> {
         let common = [
             ("AWS_LAMBDA_RUNTIME_API", "169.254.100.1:9001"),
             ("_HANDLER", handler),
@@ -58,7 +58,8 @@ impl Build<'_> {
                 "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
             ),
         ];
-        common.iter().chain(self.recipe.environment).map(|(name, value)| (*name, (*value).to_owned())).collect()
+        let common = common.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        common.into_iter().chain(self.recipe.environment.iter().cloned()).collect()
     }
 }
 
@@ -81,6 +82,19 @@ pub(super) fn write(path: &Path, text: impl AsRef<[u8]>) -> anyhow::Result<()> {
 /// Names the folder.
 pub(super) fn create_folder(path: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(path).with_context(|| format!("make the folder {}", path.display()))
+}
+
+/// Copies a file with its mode, and makes the folders above it.
+///
+/// # Errors
+///
+/// Names both.
+pub(super) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if let Some(parent) = to.parent() {
+        create_folder(parent)?;
+    }
+    fs::copy(from, to).with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
+    Ok(())
 }
 
 /// Removes whatever is at `path`, if anything.

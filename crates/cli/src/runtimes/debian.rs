@@ -1,6 +1,6 @@
 //! Trees out of Debian packages: mmdebstrap with the host's own mirror, signatures checked by apt.
 //!
-//! Names no mirror: what apt on this machine uses is used, for Debian 12 whatever the host's own release is.
+//! Names no mirror: what apt on this machine uses is used, for the release that is wanted whatever the host's own is.
 
 use super::build::{Build, create_folder, write};
 use super::tools::{Tool, Tools};
@@ -10,8 +10,26 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-/// The release that everything is made of.
-pub(super) const SUITE: &str = "bookworm";
+/// One release of Debian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Release {
+    /// Its code name.
+    pub(super) suite: &'static str,
+    /// Version of its C library.
+    pub(super) glibc: (u32, u32),
+    /// What has the time zones' old names (`US/Eastern`) where `tzdata` has them no more.
+    pub(super) more_time_zones: &'static [&'static str],
+}
+
+/// Debian 11.
+pub(super) const BULLSEYE: Release = Release { suite: "bullseye", glibc: (2, 31), more_time_zones: &[] };
+/// Debian 12: what everything is made of that needs no other.
+pub(super) const BOOKWORM: Release = Release { suite: "bookworm", glibc: (2, 36), more_time_zones: &[] };
+/// Debian 13.
+pub(super) const TRIXIE: Release = Release { suite: "trixie", glibc: (2, 41), more_time_zones: &["tzdata-legacy"] };
+/// Debian 14, which is not released yet.
+pub(super) const FORKY: Release = Release { suite: "forky", glibc: (2, 43), more_time_zones: &["tzdata-legacy"] };
+
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Debian's releases and their aliases: what tells a Debian mirror from one of somebody else.
 const SUITES: [&str; 9] =
@@ -32,7 +50,8 @@ pub(super) enum Variant {
 
 /// Unpacks the recipe's packages into the tree.
 pub(super) fn unpack(build: &mut Build<'_>) -> anyhow::Result<()> {
-    bootstrap(build.tools, Variant::Extract, build.recipe.packages, &build.tree, &build.work)?;
+    let packages: Vec<&str> = build.recipe.packages.iter().map(String::as_str).collect();
+    bootstrap(build.tools, build.recipe.release, Variant::Extract, &packages, &build.tree, &build.work)?;
     let list = build.tree.join("packages");
     let names = fs::read_to_string(&list).with_context(|| format!("read {}", list.display()))?;
     build.sources.extend(versions(&names));
@@ -42,6 +61,7 @@ pub(super) fn unpack(build: &mut Build<'_>) -> anyhow::Result<()> {
 /// Makes a root of Debian packages at `root`; `work` is for temporary files.
 pub(super) fn bootstrap(
     tools: &Tools,
+    release: Release,
     variant: Variant,
     packages: &[&str],
     root: &Path,
@@ -71,8 +91,8 @@ pub(super) fn bootstrap(
                 .map(|what| format!("--dpkgopt=path-exclude=/usr/share/{what}/*")),
         )
         .args(mirror_settings(&settings).map(|setting| format!("--aptopt={setting}")))
-        .args([OsString::from(SUITE), root.into()]);
-    let sources = sources(&targets);
+        .args([OsString::from(release.suite), root.into()]);
+    let sources = sources(&targets, release.suite);
     if !sources.is_empty() {
         let file = work.join("debian.list");
         write(&file, sources.join("\n"))?;
@@ -82,9 +102,9 @@ pub(super) fn bootstrap(
     Ok(())
 }
 
-/// Lines for apt out of the host's own: its Debian 12 if it has it, else its Debian mirror with another release; none
-/// if the host's apt knows no Debian (mmdebstrap then takes Debian's usual mirror).
-fn sources(targets: &str) -> Vec<String> {
+/// Lines for apt out of the host's own: those of the wanted release if it has them, else its Debian mirror with another
+/// release; none if the host's apt knows no Debian (mmdebstrap then takes Debian's usual mirror).
+fn sources(targets: &str, suite: &str) -> Vec<String> {
     let main: Vec<(&str, &str)> = targets
         .lines()
         .filter_map(|line| {
@@ -95,14 +115,14 @@ fn sources(targets: &str) -> Vec<String> {
         })
         .collect();
     let line = |uri: &str, release: &str| format!("deb [signed-by={KEYRING}] {uri} {release} main");
-    let ours = |release: &str| release.strip_prefix(SUITE).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let ours = |release: &str| release.strip_prefix(suite).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
     let mut lines: Vec<String> =
         main.iter().filter(|(_, release)| ours(release)).map(|(uri, release)| line(uri, release)).collect();
     if lines.is_empty() {
         for (uri, release) in main {
             match release.split_once('-') {
-                None => lines.push(line(uri, SUITE)),
-                Some((_, part @ ("updates" | "security"))) => lines.push(line(uri, &format!("{SUITE}-{part}"))),
+                None => lines.push(line(uri, suite)),
+                Some((_, part @ ("updates" | "security"))) => lines.push(line(uri, &format!("{suite}-{part}"))),
                 Some(_) => {}
             }
         }
@@ -137,10 +157,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hosts_debian_12_is_taken_as_it_is() {
+    fn a_release_that_the_host_has_is_taken_as_it_is() {
         let targets = "http://mirror.example/debian/ bookworm main\nhttp://mirror.example/debian/ bookworm contrib\n\
                        http://mirror.example/security/ bookworm-security main\nhttps://other.example nodistro main\n";
-        let lines = sources(targets);
+        let lines = sources(targets, "bookworm");
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].ends_with("http://mirror.example/debian/ bookworm main"), "{lines:?}");
         assert!(lines[1].ends_with("http://mirror.example/security/ bookworm-security main"), "{lines:?}");
@@ -150,14 +170,14 @@ mod tests {
     fn another_debian_lends_its_mirror() {
         let targets = "http://m.example/debian/ trixie main\nhttp://m.example/debian/ trixie-updates main\n\
                        http://m.example/debian/ trixie-backports main\nhttp://m.example/sec/ trixie-security main\n";
-        let lines = sources(targets);
+        let lines = sources(targets, "bookworm");
         assert_eq!(lines.len(), 3, "{lines:?}");
         assert!(lines.iter().all(|line| line.contains(" bookworm")), "{lines:?}");
     }
 
     #[test]
     fn a_host_without_debian_leaves_it_to_mmdebstrap() {
-        assert!(sources("http://ubuntu.example/ubuntu/ jammy main\n").is_empty());
+        assert!(sources("http://ubuntu.example/ubuntu/ jammy main\n", "bookworm").is_empty());
     }
 
     #[test]

@@ -48,7 +48,7 @@ const ETC: [&str; 14] = [
     "services",
     "ssl",
 ];
-const FILES: [(&str, &str); 6] = [
+pub(super) const FILES: [(&str, &str); 6] = [
     ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"),
     ("etc/group", "root:x:0:\nsbx_user1051:x:990:\n"),
     ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"),
@@ -56,9 +56,11 @@ const FILES: [(&str, &str); 6] = [
     ("etc/resolv.conf", ""),
     ("etc/timezone", "UTC\n"),
 ];
-const LINKS: [(&str, &str); 4] = [
+const LINKS: [(&str, &str); 5] = [
     ("usr/share/zoneinfo/UTC", "etc/localtime"),
     ("etc/ssl/certs/ca-certificates.crt", "usr/lib/ssl/cert.pem"),
+    // Where an OpenSSL that is not Debian's looks.
+    ("etc/ssl/certs/ca-certificates.crt", "etc/ssl/cert.pem"),
     ("etc/ssl/certs", "usr/lib/ssl/certs"),
     ("proc/self/mounts", "etc/mtab"),
 ];
@@ -187,7 +189,7 @@ fn link(tree: &Path, target: &str, path: &str) -> anyhow::Result<()> {
     symlink(target, &path).with_context(|| format!("link {} to {target}", path.display()))
 }
 
-fn set_mode(path: &Path, mode: u32) -> anyhow::Result<()> {
+pub(super) fn set_mode(path: &Path, mode: u32) -> anyhow::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .with_context(|| format!("set the mode of {}", path.display()))
 }

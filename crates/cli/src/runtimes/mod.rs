@@ -2,24 +2,32 @@
 
 mod add;
 mod build;
+mod catalogue;
 mod debian;
 mod finish;
+mod foreign;
 mod interrupt;
 mod list;
 mod native;
+mod node;
 mod npm;
+mod origin;
+mod prefix;
 mod progress;
+mod provided;
 mod python;
 mod recipe;
+mod sdk;
 mod shelf;
 mod smoke;
 mod tools;
+mod tree;
 
 use crate::output::{json_line, line};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
+use catalogue::{RUNTIMES, Runtime, known};
 use clap::{Args, Subcommand};
 use hearth_api::runtime_tree::RuntimeTree;
-use recipe::{RECIPES, Recipe};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -35,19 +43,22 @@ pub(crate) struct RuntimesArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show every runtime: whether it is here, what it is made of, what making it needs
+    /// Show every runtime: whether it is here, how it would be made, what is missing for that
     Ls,
     /// Make runtimes that are not here yet
     Add {
         /// Such as python3.11, nodejs20.x, provided.al2023
         #[arg(required = true, value_name = "NAME", value_parser = known)]
-        names: Vec<&'static Recipe>,
+        names: Vec<&'static Runtime>,
+        /// Make it from this: a Python prefix, or a whole file system (a folder, or an archive that tar unpacks)
+        #[arg(long, value_name = "PREFIX|DIR|TARBALL")]
+        from: Option<PathBuf>,
     },
     /// Remove runtimes; their functions fail from then on
     Rm {
         /// Such as python3.11
         #[arg(required = true, value_name = "NAME", value_parser = known)]
-        names: Vec<&'static Recipe>,
+        names: Vec<&'static Runtime>,
     },
 }
 
@@ -60,18 +71,22 @@ pub(crate) fn run(args: RuntimesArgs, json: bool) -> anyhow::Result<()> {
     let directory = absolute(args.directory.unwrap_or_else(directory))?;
     match args.command {
         Command::Ls => list::list(&directory, json),
-        Command::Add { names } => add::add(&directory, &names, |tree, made| say(tree, made, json)),
+        Command::Add { names, from } => {
+            ensure!(from.is_none() || names.len() == 1, "--from makes one runtime at a time");
+            let from = from.map(absolute).transpose()?;
+            add::add(&directory, &names, from.as_deref(), |tree, made| say(tree, made, json))
+        }
         Command::Rm { names } => {
             let shelf = shelf::Shelf::lock(&directory, || {
                 progress::Progress::waiting("runtimes", "waiting for another `hearth runtimes` to finish…");
             })?;
-            for recipe in names {
-                let removed = shelf.remove(recipe.name)?;
+            for Runtime { name, .. } in names {
+                let removed = shelf.remove(name)?;
                 let status = if removed { "removed" } else { "absent" };
                 if json {
-                    json_line(&json!({ "name": recipe.name, "status": status }))?;
+                    json_line(&json!({ "name": name, "status": status }))?;
                 } else {
-                    line(&format!("{}: {status}", recipe.name))?;
+                    line(&format!("{name}: {status}"))?;
                 }
             }
             Ok(())
@@ -85,13 +100,19 @@ pub(crate) fn run(args: RuntimesArgs, json: bool) -> anyhow::Result<()> {
 ///
 /// As [`run`].
 pub(crate) fn ensure(names: &[&str]) -> anyhow::Result<()> {
-    let recipes: Vec<_> = names.iter().map(|name| known(name)).collect::<anyhow::Result<_>>()?;
-    add::add(&absolute(directory())?, &recipes, |_, _| Ok(()))
+    let runtimes: Vec<_> = names.iter().map(|name| known(name)).collect::<anyhow::Result<_>>()?;
+    add::add(&absolute(directory())?, &runtimes, None, |_, _| Ok(()))
 }
 
-/// The runtimes that can be made.
+/// Every runtime that there is.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    RECIPES.iter().map(|recipe| recipe.name)
+    RUNTIMES.iter().map(|runtime| runtime.name)
+}
+
+/// Those that are on this machine.
+pub(crate) fn present() -> Vec<String> {
+    let directory = directory();
+    names().filter(|name| matches!(shelf::find(&directory, name), Ok(Some(_)))).map(str::to_owned).collect()
 }
 
 /// Where runtimes live unless told otherwise: `$HEARTH_RUNTIMES`, else the user's own folder, else root's.
@@ -108,14 +129,6 @@ pub(crate) fn directory() -> PathBuf {
 /// Tools are given these paths, and not all run in the same folder.
 fn absolute(directory: PathBuf) -> anyhow::Result<PathBuf> {
     std::path::absolute(&directory).with_context(|| format!("find {}", directory.display()))
-}
-
-fn known(name: &str) -> anyhow::Result<&'static Recipe> {
-    let Some(recipe) = Recipe::find(name) else {
-        let names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
-        bail!("Hearth cannot make it; it can make {}", names.join(", "));
-    };
-    Ok(recipe)
 }
 
 fn say(tree: &RuntimeTree, made: bool, json: bool) -> anyhow::Result<()> {

@@ -1,10 +1,11 @@
 //! The native module of AWS's Node.js client, built in a throw-away Debian root: the host needs no compiler.
 //!
-//! Building takes a minute or two, so the module is kept under a name that tells everything it was built from.
+//! It uses Node-API only, so one module serves every Node.js that the client supports. Building takes a minute or two:
+//! the module is kept under a name that tells everything it was built from.
 
-use super::build::{Build, create_folder, remove};
-use super::debian::{self, Variant};
-use super::npm::{CLIENT, HEADERS, NODE};
+use super::build::{Build, copy, create_folder, remove};
+use super::debian::{self, BOOKWORM, Variant};
+use super::node::{Client, Node};
 use super::tools::{Inside, Tool};
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
@@ -14,22 +15,21 @@ use std::fs;
 pub(super) const SCRIPT: &str = include_str!("files/native.sh");
 /// What the client calls it.
 pub(super) const MODULE: &str = "rapid-client.node";
-const COMPILERS: [&str; 6] = ["autoconf", "automake", "cmake", "g++", "libtool", "make"];
 
 /// Leaves the module at `work/rapid-client.node`, from the cache or freshly built.
-pub(super) fn build(build: &mut Build<'_>) -> anyhow::Result<()> {
+pub(super) fn build(build: &mut Build<'_>, node: &Node) -> anyhow::Result<()> {
     let module = build.work.join(MODULE);
-    let cached = build.cache.join(format!("{}-{MODULE}", key()));
+    let cached = build.cache.join(format!("{}-{MODULE}", key(node.client)));
     if cached.is_file() {
         return copy(&cached, &module);
     }
     let root = build.work.join("compilers");
-    debian::bootstrap(build.tools, Variant::Minimal, &COMPILERS, &root, &build.work)?;
+    debian::bootstrap(build.tools, BOOKWORM, Variant::Minimal, node.client.compilers, &root, &build.work)?;
     let packages = root.join("build");
     fs::rename(build.work.join("packages"), &packages).context("move the packages into the build root")?;
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let environment = [("PATH", "/usr/sbin:/usr/bin"), ("LANG", "C.UTF-8"), ("MAKEFLAGS", &format!("-j{jobs}"))];
-    let script = ["/bin/sh", "-c", SCRIPT];
+    let script = ["/bin/sh", "-c", SCRIPT, "native.sh", node.client.source];
     build.tools.run(Tool::inside(&root, Inside::Writable, &environment, &script))?;
     copy(&packages.join(MODULE), &module)?;
     fs::rename(&packages, build.work.join("packages")).context("move the packages out of the build root")?;
@@ -42,17 +42,13 @@ pub(super) fn build(build: &mut Build<'_>) -> anyhow::Result<()> {
     fs::rename(&partial, &cached).with_context(|| format!("keep {}", cached.display()))
 }
 
-/// Tells everything that goes into the module (Debian's security fixes to the compiler aside).
-fn key() -> String {
+/// Tells everything that goes into the module. Not the Node.js whose headers it happens to be built with: Node-API is
+/// the same in all of them. Nor Debian's security fixes to the compiler.
+fn key(client: &Client) -> String {
     let mut hash = Sha256::new();
-    for part in [debian::SUITE, SCRIPT, CLIENT.sha512, HEADERS.sha512, NODE.sha512, std::env::consts::ARCH] {
+    for part in [BOOKWORM.suite, SCRIPT, client.package.sha512, client.headers.sha512, std::env::consts::ARCH] {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
     hex::encode(hash.finalize())
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) -> anyhow::Result<()> {
-    fs::copy(from, to).with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! The Runtime API here knows one event; the service's own, with all that can go wrong, is the worker's.
 
 use super::build::{Build, write};
+use super::recipe::Smoke;
 use super::tools::last_lines;
 use anyhow::{Context as _, anyhow, bail};
 use bytes::Bytes;
@@ -47,18 +48,18 @@ enum Heard {
 
 /// Sends one event to a function in the tree and checks its answer.
 pub(super) fn invoke(build: &mut Build<'_>) -> anyhow::Result<()> {
-    let (file, text, handler) = build.recipe.smoke;
+    let Some(Smoke { file, text, handler }) = build.recipe.smoke else { return Ok(()) };
     let code = build.work.join("task");
     write(&code.join(file), text)?;
     for path in [&code, &code.join(file)] {
         std::fs::set_permissions(path, Permissions::from_mode(0o755))
             .with_context(|| format!("set the mode of {}", path.display()))?;
     }
-    let owned = |texts: &[&str]| texts.iter().map(|text| text.replace(HANDLER, handler)).collect();
+    let filled = |texts: &[String]| texts.iter().map(|text| text.replace(HANDLER, handler)).collect();
     let process = ProcessSpec {
-        programs: owned(build.recipe.programs),
-        arguments: owned(build.recipe.arguments),
-        environment: build.environment(handler).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        programs: filled(&build.recipe.programs),
+        arguments: filled(&build.recipe.arguments),
+        environment: build.environment(handler).into_iter().collect(),
     };
     // In a thread of its own: the caller may itself be part of an executor, which must not be entered twice.
     let build = &*build;

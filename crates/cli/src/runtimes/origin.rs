@@ -1,0 +1,170 @@
+//! What a runtime is made from: packages by name, a Python prefix, or a tree that somebody else made.
+
+use super::build::{create_folder, remove};
+use super::catalogue::{Kind, Runtime};
+use super::prefix::{self, Prefix};
+use super::tools::{Tool, Tools};
+use super::tree::{machine, resolve};
+use anyhow::{Context as _, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where it comes from.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// Packages, by the recipe's own list.
+    Packages,
+    /// CPython in a prefix.
+    Prefix(Prefix),
+    /// A whole tree, in a folder.
+    Tree(PathBuf),
+}
+
+impl Origin {
+    /// Of `runtime`: what the user named with `--from`, else what is found. `work` is for an archive's contents.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, and what would do; or what is wrong with what was named.
+    pub(super) fn open(runtime: &Runtime, from: Option<&Path>, tools: &Tools, work: &Path) -> anyhow::Result<Self> {
+        match (from, &runtime.kind) {
+            (Some(from), kind) => given(kind, from, tools, work).with_context(|| format!("use {}", from.display())),
+            (None, Kind::Python(python)) if python.release.is_none() => {
+                let found = prefix::find(python.version).with_context(|| runtime.advice())?;
+                Ok(Self::Prefix(Prefix::open(tools, &found, python.version)?))
+            }
+            (None, Kind::Foreign(_)) => bail!(runtime.advice()),
+            (None, Kind::Python(_) | Kind::Node(_) | Kind::Provided) => Ok(Self::Packages),
+        }
+    }
+}
+
+fn given(kind: &Kind, from: &Path, tools: &Tools, work: &Path) -> anyhow::Result<Origin> {
+    let metadata = fs::metadata(from).context("look at it")?;
+    let folder = if metadata.is_dir() { from.to_owned() } else { unpack(from, tools, work)? };
+    if let Kind::Python(python) = kind
+        && let Some(prefix) =
+            [folder.clone(), folder.join("python")].iter().find(|path| is_prefix(path, python.version))
+    {
+        return Ok(Origin::Prefix(Prefix::open(tools, prefix, python.version)?));
+    }
+    check(&folder)?;
+    Ok(Origin::Tree(folder))
+}
+
+/// Only what is no system of its own: one with a shell is a whole tree, which may well have a Python in /usr.
+fn is_prefix(path: &Path, version: &str) -> bool {
+    Prefix::is(path, version) && (resolve(path, "/bin/sh").is_none() || path == Path::new("/usr"))
+}
+
+/// Unpacks an archive, compressed or not. tar refuses what would end up outside.
+fn unpack(archive: &Path, tools: &Tools, work: &Path) -> anyhow::Result<PathBuf> {
+    let folder = work.join("from");
+    remove(&folder)?;
+    create_folder(&folder)?;
+    let tar = Tool::on_host("tar")
+        // Device files belong to the machine, not to the tree.
+        .args(["--extract", "--no-same-owner", "--exclude=dev/*", "--exclude=./dev/*", "--file"])
+        .args([archive])
+        .args(["--directory"])
+        .args([&folder]);
+    tools.run(tar).context("unpack it")?;
+    Ok(folder)
+}
+
+/// Refuses a folder that cannot be the root of functions.
+fn check(tree: &Path) -> anyhow::Result<()> {
+    let Some(shell) = resolve(tree, "/bin/sh") else {
+        if ["manifest.json", "oci-layout"].iter().any(|name| tree.join(name).is_file()) {
+            bail!("it is an image, not a file system: give what `docker export` of a container writes");
+        }
+        bail!("it has no /bin/sh: a runtime tree is the whole root file system that functions see");
+    };
+    machine(&shell).context("look at its /bin/sh")?;
+    for name in ["dev", "etc", "opt", "proc", "sys", "tmp", "var"] {
+        if fs::symlink_metadata(tree.join(name)).is_ok_and(|metadata| !metadata.is_dir()) {
+            bail!("its /{name} is not a folder");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::build::write;
+    use super::super::interrupt::Interrupt;
+    use super::*;
+
+    fn root() -> bool {
+        // Tools run in namespaces of their own.
+        rustix::process::geteuid().is_root()
+    }
+
+    fn open(name: &str, from: &Path, work: &Path) -> anyhow::Result<Origin> {
+        let tools = Tools::new(Interrupt::watch().unwrap());
+        Origin::open(Runtime::find(name).unwrap(), Some(from), &tools, work)
+    }
+
+    fn tree(folder: &Path) -> PathBuf {
+        let tree = folder.join("tree");
+        create_folder(&tree.join("bin")).unwrap();
+        fs::copy("/bin/sh", tree.join("bin/sh")).unwrap();
+        tree
+    }
+
+    #[test]
+    fn a_tree_needs_a_shell() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("usr/bin/java"), "").unwrap();
+        let error = format!("{:#}", open("java21", folder.path(), folder.path()).unwrap_err());
+        assert!(error.contains("it has no /bin/sh"), "{error}");
+        write(&folder.path().join("oci-layout"), "{}").unwrap();
+        let error = format!("{:#}", open("java21", folder.path(), folder.path()).unwrap_err());
+        assert!(error.contains("docker export"), "{error}");
+    }
+
+    #[test]
+    fn a_tree_whose_mount_points_are_links_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = tree(folder.path());
+        assert!(matches!(open("java21", &tree, folder.path()), Ok(Origin::Tree(_))));
+        std::os::unix::fs::symlink("/proc", tree.join("proc")).unwrap();
+        let error = format!("{:#}", open("java21", &tree, folder.path()).unwrap_err());
+        assert!(error.ends_with("its /proc is not a folder"), "{error}");
+    }
+
+    #[test]
+    fn an_archive_is_unpacked_and_a_truncated_one_refused() {
+        if !root() {
+            eprintln!("skipped: tools run in namespaces of their own");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("tree.tar.gz");
+        let made = std::process::Command::new("tar")
+            .args(["--create", "--gzip", "--file"])
+            .arg(&archive)
+            .arg("--directory")
+            .arg(tree(folder.path()))
+            .arg(".")
+            .status()
+            .unwrap();
+        assert!(made.success());
+        assert!(matches!(open("ruby3.4", &archive, folder.path()), Ok(Origin::Tree(_))));
+        let bytes = fs::read(&archive).unwrap();
+        fs::write(&archive, &bytes[..bytes.len() / 2]).unwrap();
+        let error = format!("{:#}", open("ruby3.4", &archive, folder.path()).unwrap_err());
+        assert!(error.contains("unpack it") && error.contains("tar"), "{error}");
+    }
+
+    #[test]
+    fn a_prefix_is_told_from_a_tree() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("bin/python3.12"), "").unwrap();
+        write(&folder.path().join("lib/python3.12/os.py"), "").unwrap();
+        assert!(is_prefix(folder.path(), "3.12"));
+        assert!(!is_prefix(folder.path(), "3.10"));
+        write(&folder.path().join("bin/sh"), "").unwrap();
+        assert!(!is_prefix(folder.path(), "3.12"));
+    }
+}
