@@ -1,6 +1,6 @@
 //! The command line as a whole.
 
-use crate::commands::{demo, doctor, invoke, logs, ps, up};
+use crate::commands::{demo, deploy, dev, doctor, invoke, logs, ps, up};
 use crate::output::Output;
 use crate::runtimes;
 use anyhow::Context as _;
@@ -21,6 +21,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::UpArgs),
+    Deploy(deploy::DeployArgs),
+    Dev(dev::DevArgs),
     Invoke(invoke::InvokeArgs),
     Logs(logs::LogsArgs),
     Ps(ps::PsArgs),
@@ -39,6 +41,8 @@ impl Cli {
         let output = Output::new(self.json);
         match self.command {
             Command::Up(args) => executor()?.block_on(up::run(args, output)),
+            Command::Deploy(args) => executor()?.block_on(deploy::run(args, output)),
+            Command::Dev(args) => executor()?.block_on(dev::run(args, output)),
             Command::Invoke(args) => executor()?.block_on(invoke::run(args, output)),
             Command::Logs(args) => executor()?.block_on(logs::run(args, output)),
             Command::Ps(args) => executor()?.block_on(ps::run(args, output)),
@@ -94,6 +98,8 @@ mod tests {
             &["hearth", "up", "--listen", "3001"],
             &["hearth", "ps", "--account", "test"],
             &["hearth", "logs", "f", "--since", "yesterday"],
+            &["hearth", "deploy", ".", "--env", "A"],
+            &["hearth", "dev", ".", "--timeout", "30"],
         ] {
             assert_eq!(refused(line), ErrorKind::ValueValidation, "{line:?}");
         }

@@ -125,6 +125,12 @@ pub(crate) fn megabytes(bytes: u64) -> String {
     if bytes < 10 * MB { format!("{}.{}", bytes / MB, (bytes % MB) * 10 / MB) } else { format!("{}", bytes / MB) }
 }
 
+/// The size of a file: kB (2^10 bytes) below one MB.
+pub(crate) fn size(bytes: u64) -> String {
+    const KB: u64 = 1 << 10;
+    if bytes < KB * KB { format!("{} kB", bytes.div_ceil(KB)) } else { format!("{} MB", megabytes(bytes)) }
+}
+
 /// A lone carriage return becomes a line break: clients that log many lines as one event put it between them.
 fn printable(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
@@ -177,5 +183,6 @@ mod tests {
         assert_eq!(megabytes(0), "0.0");
         assert_eq!(megabytes((1 << 20) * 3 / 2), "1.5");
         assert_eq!(megabytes(128 << 20), "128");
+        assert_eq!((size(0), size(1_025), size(3 << 20)), ("0 kB".into(), "2 kB".into(), "3.0 MB".into()));
     }
 }

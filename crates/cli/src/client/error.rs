@@ -70,6 +70,11 @@ pub(crate) enum ClientError {
 }
 
 impl ClientError {
+    /// Whether the service answered, with an error.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
     /// Whether the service answered with this AWS error code.
     pub(crate) fn is(&self, wanted: &str) -> bool {
         matches!(self, Self::Refused { code, .. } if code == wanted)

@@ -165,24 +165,25 @@ fn print(event: &Event, output: Output) -> std::io::Result<()> {
 
 /// Remembers what was printed, as far back as it asks again.
 #[derive(Debug)]
-struct Follower {
+pub(crate) struct Follower {
     begin_ms: i64,
     newest_ms: i64,
     printed: HashMap<String, i64>,
 }
 
 impl Follower {
-    fn new(begin_ms: i64) -> Self {
+    /// From `begin_ms` on.
+    pub(crate) fn new(begin_ms: i64) -> Self {
         Self { begin_ms, newest_ms: begin_ms, printed: HashMap::new() }
     }
 
     /// First timestamp to ask for.
-    fn asked_from_ms(&self) -> i64 {
+    pub(crate) fn asked_from_ms(&self) -> i64 {
         self.newest_ms.saturating_sub(OVERLAP_MS).max(self.begin_ms)
     }
 
     /// Those of `events` that were not printed before, in their order.
-    fn fresh(&mut self, events: Vec<Event>) -> Vec<Event> {
+    pub(crate) fn fresh(&mut self, events: Vec<Event>) -> Vec<Event> {
         let mut fresh = Vec::new();
         for event in events {
             self.newest_ms = self.newest_ms.max(event.timestamp);
@@ -195,7 +196,7 @@ impl Follower {
 
     /// Forgets what will not be asked for again: memory holds the last seconds only. Between two rounds, not between
     /// two pages of one: its later pages still belong to the question asked before.
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         let from_ms = self.asked_from_ms();
         self.printed.retain(|_, timestamp| *timestamp >= from_ms);
     }

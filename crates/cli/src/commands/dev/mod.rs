@@ -1,0 +1,223 @@
+//! `hearth dev`: a folder served as a function while it is worked on. What is saved is served by the next invoke; each
+//! invoke is one line, what the function logs is shown as it is written.
+//!
+//! The function is an ordinary one: of the service that answers at the endpoint, or else of one of its own that ends
+//! with this command.
+
+mod report;
+mod watch;
+
+use crate::client::{Client, Target};
+use crate::commands::deploy::{self, Function, Source, SourceArgs};
+use crate::commands::logs::{Event, Follower, Pages};
+use crate::output::{self, Output, Tone};
+use crate::service::{Service, Settings};
+use crate::signals::Stop;
+use crate::{privilege, runtimes};
+use anyhow::Context as _;
+use clap::Args;
+use report::{Line, Reader};
+use serde_json::json;
+use std::process::ExitCode;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::time::Instant;
+use watch::Watch;
+
+/// How often the log is asked for (ours: a person takes it for at once).
+const POLL: Duration = Duration::from_millis(100);
+/// How long a log that cannot be read is left alone (ours).
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Serve a folder as a function, and reload it on save
+#[derive(Args, Debug)]
+pub(crate) struct DevArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When the function cannot be made, or its service ends. A change that cannot be deployed is shown, and is no end.
+pub(crate) async fn run(args: DevArgs, output: Output) -> anyhow::Result<ExitCode> {
+    let mut stop = Stop::listen().context("listen for signals")?;
+    let source = Source::new(args.source)?;
+    let target = args.target.completed(|name| std::env::var(name).ok());
+    let (target, own) = if answers(&target).await? { (target, None) } else { Own::start(target).await? };
+    let session = Session { source, output, target };
+    let ended = tokio::select! {
+        ended = session.serve() => ended,
+        () = stop.asked() => Ok(()),
+    };
+    if let Some(own) = own {
+        own.stop().await?;
+    }
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Whether a service answers there.
+async fn answers(target: &Target) -> anyhow::Result<bool> {
+    Ok(Client::new(target)?.environments().await.is_ok())
+}
+
+/// A service for this session alone.
+#[derive(Debug)]
+struct Own {
+    service: Service,
+    data: TempDir,
+}
+
+impl Own {
+    /// Starts it; the target then leads there.
+    async fn start(target: Target) -> anyhow::Result<(Target, Option<Self>)> {
+        privilege::require_root().with_context(|| format!("no service answers at {}", target.endpoint))?;
+        // Not /tmp, which is often memory: the functions' own /tmp wants a disk.
+        let parent = std::env::var_os("TMPDIR").unwrap_or_else(|| "/var/tmp".into());
+        let data =
+            tempfile::Builder::new().prefix("hearth-dev-").tempdir_in(parent).context("make a data directory")?;
+        let service = Service::start(Settings::private(data.path().to_owned(), runtimes::directory())?).await?;
+        Ok((Target { endpoint: service.endpoint().to_owned(), ..target }, Some(Self { service, data })))
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        // Whoever ends this does not wait for an invoke.
+        self.service.stop(Duration::ZERO).await?;
+        self.data.close().context("remove the data directory")
+    }
+}
+
+/// One folder, served.
+#[derive(Debug)]
+struct Session {
+    source: Source,
+    output: Output,
+    target: Target,
+}
+
+impl Session {
+    /// Until something fails for good.
+    async fn serve(&self) -> anyhow::Result<()> {
+        let function = Function::new(Client::new(&self.target)?, self.source.name.clone());
+        // Before the first look: what is saved meanwhile is not missed.
+        let watch = Watch::begin(&self.source.folder)?;
+        let begin_ms = output::now_ms();
+        let (change, described) = self.source.deploy(&function, false).await?;
+        if self.output.json {
+            output::json_line(&json!({
+                "event": "ready",
+                "endpoint": self.target.endpoint,
+                "function": self.source.name,
+                "functionArn": described.function_arn,
+                "runtime": described.runtime,
+                "handler": described.handler,
+            }))?;
+        } else {
+            output::line(&deploy::summary(&self.source.name, change, &described, self.output))?;
+            output::line(&format!(
+                "hearth invoke {} --endpoint {} --payload '{{}}'",
+                self.source.name, self.target.endpoint
+            ))?;
+        }
+        tokio::select! {
+            ended = self.reload(&function, watch) => ended,
+            ended = self.follow(begin_ms) => ended,
+        }
+    }
+
+    /// Deploys what is saved.
+    async fn reload(&self, function: &Function, mut watch: Watch) -> anyhow::Result<()> {
+        loop {
+            watch.changed().await?;
+            let began = Instant::now();
+            match self.source.deploy(function, false).await {
+                Ok((deploy::Change::Unchanged, _)) => {}
+                Ok((_, described)) => {
+                    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    if self.output.json {
+                        let sha256 = described.code_sha256;
+                        output::json_line(&json!({ "event": "reloaded", "codeSha256": sha256, "tookMs": ms }))?;
+                    } else {
+                        output::line(&self.output.paint(Tone::Faint, &format!("reloaded in {ms} ms")))?;
+                    }
+                }
+                // Half a change, as a rule: the other half is to come.
+                Err(error) => self.complain(&format!("{error:#}"))?,
+            }
+        }
+    }
+
+    /// Shows the log.
+    async fn follow(&self, begin_ms: i64) -> anyhow::Result<()> {
+        let client = Client::new(&self.target)?;
+        let group = format!("/aws/lambda/{}", self.source.name);
+        let (mut follower, mut reader) = (Follower::new(begin_ms), Reader::default());
+        loop {
+            let mut pages = Pages::new(&client, &group, follower.asked_from_ms());
+            let mut pause = POLL;
+            loop {
+                match pages.next().await {
+                    Ok(Some(events)) => {
+                        for event in follower.fresh(events) {
+                            self.show(&mut reader, &event)?;
+                        }
+                    }
+                    Ok(None) => break,
+                    // The first invoke makes the group.
+                    Err(error) if error.is("ResourceNotFoundException") => break,
+                    Err(error) if error.is_refusal() => {
+                        self.complain(&format!("read the log: {error}"))?;
+                        pause = PAUSE;
+                        break;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            follower.forget();
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn show(&self, reader: &mut Reader, event: &Event) -> std::io::Result<()> {
+        let line = reader.read(&event.log_stream_name, &event.message);
+        if self.output.json {
+            return match line {
+                Line::Said => output::json_line(&json!({
+                    "event": "log",
+                    "timestamp": event.timestamp,
+                    "logStreamName": event.log_stream_name,
+                    "message": event.message,
+                })),
+                Line::Invoked(invoked) => {
+                    let mut value = json!({ "event": "invoked", "timestamp": event.timestamp });
+                    if let (Some(members), Ok(serde_json::Value::Object(more))) =
+                        (value.as_object_mut(), serde_json::to_value(&invoked))
+                    {
+                        members.extend(more);
+                    }
+                    output::json_line(&value)
+                }
+                Line::InitFailed(error) => output::json_line(&json!({ "event": "initFailed", "error": error })),
+                Line::Platform => Ok(()),
+            };
+        }
+        match line {
+            Line::Said => output::line(&self.output.log_message(&event.message)),
+            Line::Invoked(invoked) => output::line(&invoked.line(self.output)),
+            Line::InitFailed(error) => {
+                output::line(&self.output.paint(Tone::Bad, &format!("init failed: {}", self.output.foreign(&error))))
+            }
+            Line::Platform => Ok(()),
+        }
+    }
+
+    fn complain(&self, error: &str) -> std::io::Result<()> {
+        if self.output.json {
+            return output::json_line(&json!({ "event": "error", "error": error }));
+        }
+        output::line(&self.output.paint(Tone::Bad, error))
+    }
+}
