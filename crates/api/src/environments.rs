@@ -2,6 +2,7 @@
 
 use crate::function::{FunctionKey, FunctionVersion};
 use bytes::Bytes;
+use hearth_core::concurrency::Limit;
 use hearth_core::ids::RequestId;
 use serde::Serialize;
 use std::fmt::Debug;
@@ -30,9 +31,13 @@ pub trait Environments: Send + Sync + Debug {
         invocation: Invocation,
     ) -> BoxFuture<'static, Result<InvokeResponse, InvokeError>>;
 
-    /// Ends the environments of a function whose incarnation is not `keep`, each after the invocation it runs.
-    /// `None` ends all of them: the function is gone.
-    fn retire(&self, key: &FunctionKey, keep: Option<Uuid>);
+    /// Ends the environments of these incarnations of a function, each after the invocation it runs. An incarnation that
+    /// was retired does not come back: what is still on its way to it gets an environment for that one invocation.
+    fn retire(&self, key: &FunctionKey, incarnations: &[Uuid]);
+
+    /// Sets how many executions a function has for itself; `None`: it shares those of its account. What runs goes on.
+    /// To be told at each start for each function that has a reservation.
+    fn reserve(&self, key: &FunctionKey, reserved: Option<u32>);
 
     /// The version of a runtime that functions run on here: the 64 hex digits that end its `RuntimeVersionArn`.
     ///
@@ -81,6 +86,9 @@ pub enum InvokeError {
     /// The runtime's tree is not on this machine (any more); the text says which command adds it.
     #[error("runtime is not available: {0}")]
     RuntimeMissing(String),
+    /// A limit of concurrent executions is met. Nothing has run.
+    #[error("no further execution is allowed: {0:?} concurrency")]
+    Throttled(Limit),
     /// No further environment fits: AWS's throttle, not a failure.
     #[error("no further execution environment fits on this machine: {0}")]
     Capacity(String),

@@ -7,6 +7,7 @@
 
 use crate::environments::InvokeError;
 use bytes::Bytes;
+use hearth_core::concurrency::Limit;
 use serde_json::{Map, Value};
 
 /// An error of the control plane or of Invoke, as AWS names it.
@@ -37,6 +38,7 @@ pub enum ErrorKind {
     OperationAbortedException,
     PolicyLengthExceededException,
     PreconditionFailedException,
+    ProvisionedConcurrencyConfigNotFoundException,
     RequestEntityTooLargeException,
     ResourceAlreadyExistsException,
     ResourceConflictException,
@@ -119,6 +121,9 @@ impl ErrorKind {
             Self::OperationAbortedException => Answer("OperationAbortedException", 400, "message", User),
             Self::PolicyLengthExceededException => Answer("PolicyLengthExceededException", 400, "message", User),
             Self::PreconditionFailedException => Answer("PreconditionFailedException", 412, "message", User),
+            Self::ProvisionedConcurrencyConfigNotFoundException => {
+                Answer("ProvisionedConcurrencyConfigNotFoundException", 404, "message", User)
+            }
             Self::RequestEntityTooLargeException => Answer("RequestEntityTooLargeException", 413, "message", User),
             Self::ResourceAlreadyExistsException => Answer("ResourceAlreadyExistsException", 400, "message", User),
             Self::ResourceConflictException => Answer("ResourceConflictException", 409, "message", User),
@@ -249,6 +254,15 @@ impl ApiError {
         Self::new(ErrorKind::AccessDeniedException, message)
     }
 
+    /// 403: no policy allows this. Roles are not evaluated, so the resource is not named either.
+    #[must_use]
+    pub fn not_authorized(user: &str, action: &str) -> Self {
+        Self::access_denied(format!(
+            "User: {user} is not authorized to perform: {action} on resource: * because no identity-based policy allows \
+             the {action} action"
+        ))
+    }
+
     /// 501: the model knows the operation, Hearth does not serve it yet.
     #[must_use]
     pub fn not_implemented(operation: &str) -> Self {
@@ -304,7 +318,12 @@ impl From<InvokeError> for ApiError {
     fn from(error: InvokeError) -> Self {
         match error {
             InvokeError::RuntimeMissing(advice) => Self::new(ErrorKind::InvalidRuntimeException, advice),
-            InvokeError::Capacity(_) => Self::too_many_requests(ThrottleReason::ConcurrentInvocationLimitExceeded),
+            InvokeError::Throttled(Limit::Reserved) => {
+                Self::too_many_requests(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded)
+            }
+            InvokeError::Throttled(Limit::Account) | InvokeError::Capacity(_) => {
+                Self::too_many_requests(ThrottleReason::ConcurrentInvocationLimitExceeded)
+            }
             InvokeError::Draining => Self::new(ErrorKind::ServiceException, "The service is shutting down."),
             InvokeError::Sandbox(_) => Self::internal(),
         }
@@ -334,6 +353,10 @@ mod tests {
         let error = ApiError::from(InvokeError::Capacity("no memory".to_owned()));
         let body = r#"{"Reason":"ConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}"#;
         assert_eq!(parts(&error, Protocol::RestJson), (429, "TooManyRequestsException", body.to_owned()));
+        let error = ApiError::from(InvokeError::Throttled(Limit::Reserved));
+        let reserved = body.replace("Concurrent", "ReservedFunctionConcurrent");
+        assert_eq!(parts(&error, Protocol::RestJson).2, reserved);
+        assert_eq!(parts(&InvokeError::Throttled(Limit::Account).into(), Protocol::RestJson).2, body);
     }
 
     #[test]

@@ -83,6 +83,28 @@ pub struct FunctionVersion {
     pub last_update: UpdateStatus,
 }
 
+/// A name for a version, or for two that share the requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alias {
+    /// `$LATEST` or a number.
+    pub version: String,
+    /// Free text, up to 256 characters.
+    pub description: String,
+    /// A second version that takes some of the requests.
+    pub additional: Option<AdditionalVersion>,
+    /// Opaque id that changes with every change.
+    pub revision_id: Uuid,
+}
+
+/// `AdditionalVersionWeights` of an alias: there is one at most.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdditionalVersion {
+    /// A published version.
+    pub version: String,
+    /// Its share of the requests, 0 to 1.
+    pub weight: f64,
+}
+
 /// A deployment package in the code store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {

@@ -1,8 +1,9 @@
 //! Asynchronous invokes: an event is on disk before its caller gets 202, runs in the background, and leaves the disk once
 //! its handler has ended, well or not. What was not handled at a stop or a `kill -9` runs (again) at the next start.
 //!
-//! An event that finds no environment waits and is tried again until it is too old. One whose handler failed is done:
-//! retries of the handler, destinations and dead letters are not here.
+//! An event that finds no environment, or is throttled, waits and is tried again until it is too old. One for a function
+//! with a reservation of 0 is dropped at once, as AWS does (which sends it to a dead-letter queue, where there is one).
+//! One whose handler failed is done: retries of the handler, destinations and dead letters are not here.
 
 use crate::FrontDoor;
 use crate::functions::internal;
@@ -122,7 +123,15 @@ enum Attempt {
 /// Invokes the function as it is now: queued events run on new code.
 async fn attempt(door: &FrontDoor, event: &QueuedEvent) -> Attempt {
     let Ok(_running) = Arc::clone(&door.runner.running).acquire_owned().await else { return Attempt::Stopping };
-    let function = match door.invocable(&target_of(event)).await {
+    match door.record(&event.key).await {
+        Ok(Some(record)) if record.reserved_concurrency == Some(0) => {
+            tracing::warn!(id = %event.request_id, function = %event.key, "an event was dropped: no concurrency is reserved");
+            return Attempt::Ended;
+        }
+        Ok(_) => {}
+        Err(error) => return unavailable(&error),
+    }
+    let function = match door.invocable(&target_of(event), event.request_id).await {
         Ok(function) => function,
         Err(error) => return unavailable(&error),
     };
@@ -137,7 +146,12 @@ async fn attempt(door: &FrontDoor, event: &QueuedEvent) -> Attempt {
     match door.environments.invoke(function, invocation).await {
         Ok(InvokeResponse { .. }) => Attempt::Ended,
         Err(InvokeError::Draining) => Attempt::Stopping,
-        Err(error @ (InvokeError::Capacity(_) | InvokeError::RuntimeMissing(_) | InvokeError::Sandbox(_))) => {
+        Err(
+            error @ (InvokeError::Throttled(_)
+            | InvokeError::Capacity(_)
+            | InvokeError::RuntimeMissing(_)
+            | InvokeError::Sandbox(_)),
+        ) => {
             tracing::info!(id = %event.request_id, %error, "an event could not run yet");
             Attempt::NoRoom
         }

@@ -8,6 +8,7 @@ use crate::answer::{HttpResponse, refuse, with_request_id};
 use crate::body::{self, BodyError};
 use crate::events;
 use crate::functions::internal;
+use crate::functions::resolve;
 use crate::functions::target::{LATEST, Target};
 use crate::lambda::Call;
 use crate::members::{Members, text};
@@ -79,7 +80,7 @@ where
     };
     let mut payload = payload(body, kind).await?;
     let client_context = text(&members, "ClientContext").map(client_context).transpose()?;
-    let function = door.invocable(&target).await?;
+    let function = door.invocable(&target, call.request_id).await?;
     if payload.is_empty() {
         payload = Bytes::from_static(b"{}");
     }
@@ -206,19 +207,23 @@ impl FrontDoor {
         }
     }
 
-    /// The version that an invocation of `target` runs now. Waits for a function that is still Pending.
+    /// The version that an invocation of `target` runs now. Waits for one that is still Pending.
     ///
     /// # Errors
     ///
     /// 404 when there is none, 409 when its state does not allow it.
-    pub(crate) async fn invocable(&self, target: &Target) -> Result<Arc<FunctionVersion>, ApiError> {
+    pub(crate) async fn invocable(
+        &self,
+        target: &Target,
+        request_id: RequestId,
+    ) -> Result<Arc<FunctionVersion>, ApiError> {
         let deadline = Instant::now() + Duration::from_millis(PENDING_WAIT_MS);
         loop {
             // Before the look, so that what settles right after it is not missed.
             let settled = self.settled.notified();
-            let found = self.record(&target.key).await?.filter(|_| target.is_latest());
-            let record = found.ok_or_else(|| target.not_found_by_invoke())?;
-            let serving = record.serving();
+            let record = self.record(&target.key).await?.ok_or_else(|| target.not_found_by_invoke())?;
+            let found = resolve::invoked(&record, target.qualifier.as_deref(), draw(request_id));
+            let serving = found.ok_or_else(|| target.not_found_by_invoke())?;
             match serving.state {
                 State::Active => return Ok(Arc::clone(serving)),
                 State::Failed { .. } => return Err(ApiError::wrong_state("Failed")),
@@ -228,6 +233,13 @@ impl FrontDoor {
             }
         }
     }
+}
+
+/// What decides between the versions of a weighted alias. The id is ours and random; an event that is tried again goes
+/// the same way again.
+#[expect(clippy::cast_possible_truncation, reason = "any of its random bits will do")]
+fn draw(RequestId(id): RequestId) -> u32 {
+    id as u32
 }
 
 /// The ARN under which a queued event's function sees itself invoked.
@@ -259,7 +271,7 @@ mod tests {
         let pending = FunctionVersion { state: State::Pending, ..version("f") };
         door.stores.functions.create(record(pending)).await.expect("stored");
         let before = Instant::now();
-        assert_eq!(door.invocable(&target()).await, Err(ApiError::wrong_state("Pending")));
+        assert_eq!(door.invocable(&target(), RequestId(1)).await, Err(ApiError::wrong_state("Pending")));
         assert_eq!(before.elapsed().as_millis() / 100, u128::from(PENDING_WAIT_MS) / 100);
     }
 
@@ -270,8 +282,7 @@ mod tests {
         door.stores.functions.create(record(pending)).await.expect("stored");
         let target = target();
         // In this order: it is waited for when it settles.
-        let (invocable, ()) =
-            tokio::join!(biased; door.invocable(&target), async { settle::spawn(&door, target.key.clone()) });
+        let (invocable, ()) = tokio::join!(biased; door.invocable(&target, RequestId(1)), async { settle::spawn(&door, target.key.clone()) });
         assert_eq!(invocable.expect("active").state, State::Active);
     }
 
@@ -282,9 +293,9 @@ mod tests {
         let updating = FunctionVersion { last_update: UpdateStatus::InProgress, ..version("f") };
         let half = FunctionRecord { previous: Some(Arc::new(before)), ..record(updating) };
         door.stores.functions.create(half).await.expect("stored");
-        assert_eq!(door.invocable(&target()).await.expect("active").timeout_s, 1);
+        assert_eq!(door.invocable(&target(), RequestId(1)).await.expect("active").timeout_s, 1);
         settle::spawn(&door, target().key);
         door.settled.notified().await;
-        assert_eq!(door.invocable(&target()).await.expect("active").timeout_s, 3);
+        assert_eq!(door.invocable(&target(), RequestId(1)).await.expect("active").timeout_s, 3);
     }
 }

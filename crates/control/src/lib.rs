@@ -29,7 +29,7 @@ use hearth_api::function::Scope;
 use hearth_store::{EventQueue, Functions, Layers, Logs, Packages};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 
 /// Uploads of code that may be in memory at once (ours): each holds up to 70 MB of request and 50 MB of zip.
 const UPLOADS: usize = 8;
@@ -69,6 +69,8 @@ pub struct FrontDoor {
     /// Told whenever a function has left Pending or InProgress.
     settled: Notify,
     uploads: Semaphore,
+    /// Held while a reservation changes: the sum of all has a limit, and the environments must hear of them in order.
+    reserving: Mutex<()>,
     /// Operations that read or write logs at once.
     readers: Semaphore,
     runner: events::Runner,
@@ -85,6 +87,7 @@ impl FrontDoor {
             environments,
             settled: Notify::new(),
             uploads: Semaphore::new(UPLOADS),
+            reserving: Mutex::new(()),
             readers: Semaphore::new(logs::READERS),
             runner: events::Runner::new(),
             links: private::CodeLinks::new(),
@@ -102,6 +105,9 @@ impl FrontDoor {
         let mut used = self.stores.functions.packages_in_use().await?;
         used.extend(self.stores.layers.layer_packages().await?);
         self.stores.packages.sweep(&used).await?;
+        for (key, reserved) in self.stores.functions.reservations().await? {
+            self.environments.reserve(&key, Some(reserved));
+        }
         for record in self.stores.functions.unfinished().await? {
             functions::settle::spawn(self, record.latest.key.clone());
         }

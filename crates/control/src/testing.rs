@@ -60,7 +60,9 @@ impl Environments for Draining {
         Box::pin(async { Err(InvokeError::Draining) })
     }
 
-    fn retire(&self, _key: &FunctionKey, _keep: Option<Uuid>) {}
+    fn retire(&self, _key: &FunctionKey, _incarnations: &[Uuid]) {}
+
+    fn reserve(&self, _key: &FunctionKey, _reserved: Option<u32>) {}
 
     fn runtime_version(&self, _runtime: &str) -> Result<String, String> {
         Ok("ab".repeat(32))
@@ -88,5 +90,5 @@ pub(crate) fn door() -> (TempDir, Arc<FrontDoor>) {
 
 /// A record that is not stored yet.
 pub(crate) fn record(latest: FunctionVersion) -> FunctionRecord {
-    FunctionRecord { latest: Arc::new(latest), previous: None, tags: BTreeMap::new(), revision: 0 }
+    FunctionRecord::new(latest)
 }

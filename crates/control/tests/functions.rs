@@ -77,15 +77,17 @@ async fn an_update_retires_the_environments_before_it() {
     let data = Data::new();
     let service = Service::start(&data).await;
     let before = service.active("f").await;
+    service.invoke("f", &[], "0").await;
     let update = service.put(&format!("{FUNCTIONS}/f/code"), &json!({ "ZipFile": OTHER_ZIP })).await;
     assert_ne!(update.json()["CodeSha256"], before["CodeSha256"]);
     service.environments.until(|it| !it.retired.lock().expect("lock").is_empty()).await;
     service.settled("f").await;
     service.invoke("f", &[], "1").await;
-    let ran = service.environments.calls.lock().expect("lock")[0].0.clone();
+    let calls = service.environments.calls.lock().expect("lock").clone();
+    let (old, ran) = (&calls[0].0, &calls[1].0);
     assert_eq!(ran.code.sha256, update.json()["CodeSha256"].as_str().expect("digest"));
     let retired = service.environments.retired.lock().expect("lock").clone();
-    assert_eq!(retired, [(ran.key.clone(), Some(ran.incarnation))]);
+    assert_eq!(retired, [(ran.key.clone(), vec![old.incarnation])]);
 }
 
 #[tokio::test]
@@ -141,6 +143,7 @@ async fn a_deleted_function_is_gone_and_its_environments_end() {
     let data = Data::new();
     let service = Service::start(&data).await;
     service.active("f").await;
+    service.invoke("f", &[], "0").await;
     let path = format!("{FUNCTIONS}/f");
     let latest = service.send(Method::DELETE, &format!("{path}?Qualifier=$LATEST"), &[], "").await;
     assert_eq!(latest.error().2, "$LATEST version cannot be deleted without deleting the function.");
@@ -149,8 +152,9 @@ async fn a_deleted_function_is_gone_and_its_environments_end() {
     let missing = (404, "ResourceNotFoundException".to_owned(), format!("Function not found: {}", arn("f")));
     assert_eq!(service.get(&path).await.error(), missing);
     assert_eq!(service.send(Method::DELETE, &path, &[], "").await.error(), missing);
+    let ran = service.environments.calls.lock().expect("lock")[0].0.clone();
     let retired = service.environments.retired.lock().expect("lock").clone();
-    assert_eq!(retired.last().expect("retired").1, None);
+    assert_eq!(retired, [(ran.key.clone(), vec![ran.incarnation])]);
 }
 
 #[tokio::test]
@@ -182,7 +186,7 @@ async fn what_cannot_be_is_refused_in_the_words_of_aws() {
             with("Layers", json!(["arn:aws:lambda:us-east-1:000000000000:layer:l:1"])),
             400,
             parameter,
-            "Layers is not supported",
+            "Layer version arn:aws:lambda:us-east-1:000000000000:layer:l:1 does not exist.",
         ),
     ];
     for (request, status, code, message) in cases {

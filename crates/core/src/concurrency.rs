@@ -51,7 +51,7 @@ impl FunctionUse {
     /// The limit that was met; nothing has changed then.
     pub fn start(&mut self, account: impl FnOnce() -> bool) -> Result<Share, Limit> {
         let share = match self.reserved {
-            Some(reserved) if self.running >= reserved => return Err(Limit::Reserved),
+            Some(_) if self.is_full() => return Err(Limit::Reserved),
             Some(_) => Share::Reserved,
             None if account() => Share::Account,
             None => return Err(Limit::Account),
@@ -60,9 +60,22 @@ impl FunctionUse {
         Ok(share)
     }
 
+    /// Whether the function's own reservation allows no further execution.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.reserved.is_some_and(|reserved| self.running >= reserved)
+    }
+
     /// Ends one execution. Its [`Share::Account`] is to be given back to the account.
     pub fn end(&mut self) {
         self.running = self.running.saturating_sub(1);
+    }
+
+    /// Whether an execution that ends may leave its share to one that waits: not where the reservation has become
+    /// smaller than what runs.
+    #[must_use]
+    pub fn may_pass_on(&self) -> bool {
+        self.reserved.is_none_or(|reserved| self.running <= reserved)
     }
 
     /// Executions now.
@@ -114,6 +127,12 @@ impl AccountUse {
         Self { running: self.running.saturating_sub(1), ..self }
     }
 
+    /// As [`FunctionUse::may_pass_on`]: not where others have reserved what runs.
+    #[must_use]
+    pub const fn may_pass_on(self) -> bool {
+        self.running <= self.unreserved()
+    }
+
     /// With a function's reservation changed.
     #[must_use]
     pub fn reserve(self, before: Option<u32>, after: Option<u32>) -> Self {
@@ -160,6 +179,24 @@ mod tests {
 
     fn count(running: &[(usize, Share)], which: impl Fn(&(usize, Share)) -> bool) -> u32 {
         u32::try_from(running.iter().filter(|one| which(one)).count()).expect("few")
+    }
+
+    #[test]
+    fn what_a_smaller_reservation_leaves_no_room_for_is_not_passed_on() {
+        let mut function = FunctionUse::default();
+        for _ in 0..2 {
+            function.start(|| true).expect("started");
+        }
+        assert!(function.may_pass_on());
+        function.reserve(Some(2));
+        assert!(function.may_pass_on());
+        function.reserve(Some(1));
+        assert!(!function.may_pass_on());
+        function.end();
+        assert!(function.may_pass_on());
+        let account = AccountUse { reserved: 0, running: 200 };
+        assert!(account.may_pass_on());
+        assert!(!account.reserve(None, Some(801)).may_pass_on());
     }
 
     #[derive(Clone, Debug)]

@@ -3,25 +3,78 @@
 
 use crate::StoreError;
 use hearth_api::environments::BoxFuture;
-use hearth_api::function::{FunctionKey, FunctionVersion, Scope};
+use hearth_api::function::{Alias, FunctionKey, FunctionVersion, Scope};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
 /// A function: `$LATEST` and what else hangs on its name.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct FunctionRecord {
     /// What the control plane shows for `$LATEST`.
     pub latest: Arc<FunctionVersion>,
     /// What invokes still run while an update is in progress; `None` otherwise.
     pub previous: Option<Arc<FunctionVersion>>,
+    /// Published versions by number. They are kept apart from the rest: changing the function does not write them anew.
+    #[serde(skip)]
+    pub versions: BTreeMap<u32, Arc<FunctionVersion>>,
+    /// What is remembered of the last publication, also when that version is deleted: numbers are never used twice.
+    #[serde(default)]
+    pub published: Published,
+    /// Aliases by name.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, Alias>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Executions that are the function's own; `None`: it shares those of its account.
+    #[serde(default)]
+    pub reserved_concurrency: Option<u32>,
+    /// Statements of resource policies: by qualifier, empty for the unqualified function, in their order.
+    #[serde(default)]
+    pub policies: BTreeMap<String, Vec<serde_json::Value>>,
+    /// Settings of the function itself that are stored and returned but that no rule reads, by member name.
+    #[serde(default)]
+    pub passive: BTreeMap<String, serde_json::Value>,
     /// Counts the changes of this record: the token of compare-and-swap. 0 before it is stored.
     pub revision: u64,
 }
 
+/// See [`FunctionRecord::published`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Published {
+    /// The number; 0 when nothing was published yet.
+    pub last: u32,
+    /// The description of `$LATEST` at that moment; the version may have got another.
+    pub description: String,
+}
+
+/// What the functions of a scope take up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FunctionUsage {
+    /// How many there are.
+    pub functions: u64,
+    /// Zip files of `$LATEST` and of each version, bytes.
+    pub code_bytes: u64,
+}
+
 impl FunctionRecord {
+    /// A function that has nothing but `$LATEST`, not stored yet.
+    #[must_use]
+    pub fn new(latest: FunctionVersion) -> Self {
+        Self {
+            latest: Arc::new(latest),
+            previous: None,
+            versions: BTreeMap::new(),
+            published: Published::default(),
+            aliases: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            reserved_concurrency: None,
+            policies: BTreeMap::new(),
+            passive: BTreeMap::new(),
+            revision: 0,
+        }
+    }
+
     /// What an invocation of `$LATEST` runs now.
     #[must_use]
     pub fn serving(&self) -> &Arc<FunctionVersion> {
@@ -55,12 +108,12 @@ pub trait Functions: Send + Sync + Debug {
     /// [`StoreError::Conflict`] when somebody was faster, [`StoreError::NotFound`] when it is gone.
     fn update(&self, record: FunctionRecord) -> BoxFuture<'_, Result<Arc<FunctionRecord>, StoreError>>;
 
-    /// Removes a function.
+    /// Removes a function with its versions; returns it as it was.
     ///
     /// # Errors
     ///
     /// [`StoreError::NotFound`]
-    fn delete(&self, key: &FunctionKey) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn delete(&self, key: &FunctionKey) -> BoxFuture<'_, Result<Arc<FunctionRecord>, StoreError>>;
 
     /// Functions of a scope by name, those after `after`, at most `limit`.
     ///
@@ -74,7 +127,22 @@ pub trait Functions: Send + Sync + Debug {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>>;
 
-    /// Functions of all scopes whose creation or update was under way (Pending, InProgress) when the service ended.
+    /// Functions of all scopes that have a reservation, and how much.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    fn reservations(&self) -> BoxFuture<'_, Result<Vec<(FunctionKey, u32)>, StoreError>>;
+
+    /// What the functions of a scope take up.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    fn usage(&self, scope: &Scope) -> BoxFuture<'_, Result<FunctionUsage, StoreError>>;
+
+    /// Functions of all scopes whose creation, update or publication was under way (Pending, InProgress) when the
+    /// service ended.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@ mod packages;
 
 pub use error::StoreError;
 pub use events::{EventQueue, QueuedEvent};
-pub use functions::{FunctionRecord, Functions};
+pub use functions::{FunctionRecord, FunctionUsage, Functions, Published};
 pub use layers::{LayerFilter, Layers};
 pub use logs::{LogEvent, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, Logs};
 pub use packages::{PackageError, Packages};

@@ -51,7 +51,8 @@ macro_rules! contract {
 contract! {
     functions: reads_what_was_stored(alone), changes_are_compared_by_revision(alone), one_of_many_wins(shared),
         lists_are_paged_by_name(alone), unfinished_changes_are_found(alone),
-        packages_in_use_are_found(alone);
+        packages_in_use_are_found(alone), versions_are_part_of_their_function(alone),
+        reservations_and_usage_are_found(alone);
     layers: numbers_are_never_used_again(alone), many_publish_at_once(shared), policies_are_compared_by_revision(alone),
         lists_are_filtered_and_paged(alone), packages_of_layers_are_found(alone);
     packages: keeps_a_package(alone), many_put_the_same(shared), refuses_what_is_no_package(alone),
@@ -67,7 +68,7 @@ contract! {
 #[tokio::test]
 async fn a_restart_keeps_everything_and_loads_nothing() {
     let (data, store) = empty();
-    let record = store.create(support::function(support::key("a"))).await.unwrap();
+    let record = store.create(support::published(&support::function(support::key("a")), "x")).await.unwrap();
     let code = store.put(support::zip(&[support::Entry::file("a", "b")]).into()).await.unwrap();
     let layer = store.publish(support::layer(support::layer_key("l"))).await.unwrap();
     store.push(suite::events::event(1)).await.unwrap();

@@ -21,7 +21,7 @@ use hearth_api::runtime_tree::{self, RuntimeTree, RuntimeTreeError};
 use hearth_core::billing;
 use hearth_sandbox::Sandboxes;
 use hearth_store::{Logs, Packages};
-use pool::{FunctionPool, Place, Pools, Promise};
+use pool::{FunctionPool, Place, Pools, Promise, Room};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,8 +103,12 @@ impl Environments for Worker {
         Box::pin(invoke(Arc::clone(&self.node), function, invocation))
     }
 
-    fn retire(&self, key: &FunctionKey, keep: Option<Uuid>) {
-        self.node.pools.retire(key, keep);
+    fn retire(&self, key: &FunctionKey, incarnations: &[Uuid]) {
+        self.node.pools.retire(key, incarnations);
+    }
+
+    fn reserve(&self, key: &FunctionKey, reserved: Option<u32>) {
+        self.node.pools.reserve(key, reserved);
     }
 
     fn runtime_version(&self, runtime: &str) -> Result<String, String> {
@@ -128,9 +132,8 @@ async fn invoke(
             return Err(InvokeError::Draining);
         }
         let pool = node.pools.of(&function.key);
-        let environment = match pool.take(function.incarnation) {
-            Place::Idle(environment) => environment,
-            Place::None => create(&node, &pool, &function)?,
+        let environment = match pool.take(function.incarnation).map_err(InvokeError::Throttled)? {
+            Place::Now(room) => enter(&node, &pool, &function, room)?,
             Place::Soon(promise) => return wait_and_invoke(node, pool, function, invocation, promise).await,
         };
         match environment.invoke(invocation).await {
@@ -138,6 +141,7 @@ async fn invoke(
             // It ended in the instant it was chosen; nothing of the invocation has run.
             Reply::Elsewhere(untouched) => invocation = untouched,
         }
+        pool.release(&environment);
     }
 }
 
@@ -149,28 +153,39 @@ fn wait_and_invoke(
     promise: Promise,
 ) -> BoxFuture<'static, Result<InvokeResponse, InvokeError>> {
     let task = tokio::spawn(async move {
-        let environment = match promise.kept().await {
-            Some(environment) => environment,
-            None => create(&node, &pool, &function)?,
+        let room = match promise.kept().await {
+            Some(Room::Idle(environment)) => Room::Idle(environment),
+            // Something may have become idle meanwhile.
+            Some(Room::New(share)) => pool.place(function.incarnation, share),
+            None => pool.take_now(function.incarnation).map_err(InvokeError::Throttled)?,
         };
+        let environment = enter(&node, &pool, &function, room)?;
         let again: BoxFuture<'static, _> = match environment.invoke(invocation).await {
             Reply::Done(result) => return result,
             Reply::Elsewhere(untouched) => Box::pin(invoke(node, function, untouched)),
         };
+        pool.release(&environment);
         again.await
     });
     Box::pin(async { task.await.unwrap_or_else(|panic| Err(InvokeError::Sandbox(panic.to_string()))) })
 }
 
-fn create(
+/// The environment of a room, made if it is new.
+fn enter(
     node: &Arc<Node>,
     pool: &Arc<FunctionPool>,
     function: &Arc<FunctionVersion>,
+    room: Room,
 ) -> Result<Arc<Environment>, InvokeError> {
+    let share = match room {
+        Room::Idle(environment) => return Ok(environment),
+        Room::New(share) => share,
+    };
     if !node.pools.has_room() {
+        pool.give_back(share);
         return Err(InvokeError::Capacity("this node has as many environments as it can hold".to_owned()));
     }
-    let environment = Environment::create(node, pool, Arc::clone(function));
+    let environment = Environment::create(node, pool, Arc::clone(function), share);
     // Added first, looked second: whichever of a drain and we comes later sees the other.
     if node.is_draining() {
         environment.stop();

@@ -175,7 +175,7 @@ async fn an_update_retires_the_old_environments_after_their_invocation() {
     };
     tokio::task::spawn_blocking(move || inside.wait()).await.unwrap();
     let updated = Arc::new(function());
-    stage.worker.retire(&updated.key, Some(updated.incarnation));
+    stage.worker.retire(&updated.key, &[stage.function.incarnation]);
     let new = stage.worker.invoke(Arc::clone(&updated), invocation("null", false)).await.unwrap();
     assert_eq!(new.payload, "1", "the new incarnation has an environment of its own");
     tokio::task::spawn_blocking(move || leave.wait()).await.unwrap();
@@ -232,7 +232,7 @@ async fn a_drain_ends_the_environments_of_a_deleted_function_too() {
         tokio::spawn(async move { stage.invoke("null").await })
     };
     tokio::task::spawn_blocking(move || inside.wait()).await.unwrap();
-    stage.worker.retire(&stage.function.key, None);
+    stage.worker.retire(&stage.function.key, &[stage.function.incarnation]);
     assert_eq!(stage.worker.list().len(), 1, "it is still to be seen");
     stage.worker.drain(Duration::from_millis(10)).await;
     assert_eq!(running.await.unwrap().unwrap_err(), InvokeError::Draining);

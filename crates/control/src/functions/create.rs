@@ -1,14 +1,15 @@
 //! `CreateFunction`: the package is unpacked in the request, so that its errors are the caller's; what comes after goes
 //! on by itself while the function is Pending.
 
+use super::publish::publish;
 use super::shape::{View, configuration};
 use super::target::{LATEST, Target};
-use super::{code, internal, last_modified, settings, settle, unsupported};
+use super::{code, internal, last_modified, settings, settle, tags, unsupported};
 use crate::FrontDoor;
 use crate::answer::Answer;
 use crate::lambda::Call;
 use crate::layers::of_function;
-use crate::members::{Members, object, text};
+use crate::members::{Members, flag, text};
 use hearth_api::error::ApiError;
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, State, UpdateStatus};
 use hearth_core::limits::{EPHEMERAL_STORAGE_MB, MEMORY_MB, TIMEOUT_S};
@@ -20,9 +21,6 @@ use uuid::Uuid;
 
 /// Longest name without what stands around it in an ARN (documented).
 const NAME_CHARACTERS: usize = 64;
-/// Most tags (documented).
-const TAGS: usize = 50;
-
 /// Creates a function; answers 201 while it is Pending.
 pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members) -> Result<Answer, ApiError> {
     let Target { key, .. } = Target::of(&call.scope, &members)?;
@@ -38,7 +36,7 @@ pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members
     }
     let mut latest = blank(key.clone());
     settings::apply(&members, &mut latest)?;
-    let tags = tags(&members)?;
+    let tags = tags::of(&members)?;
     let version = door.environments.runtime_version(&latest.runtime);
     latest.runtime_version = version.map_err(ApiError::invalid_parameter)?;
     if door.record(&key).await?.is_some() {
@@ -47,13 +45,16 @@ pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members
     latest.layers = of_function::resolve(door, &call.scope, &members).await?.unwrap_or_default();
     latest.code = code::store(door, source).await?;
     of_function::check_size(door, &latest.code, &latest.layers).await?;
-    let record = FunctionRecord { latest: Arc::new(latest), previous: None, tags, revision: 0 };
+    let mut record = FunctionRecord { tags, ..FunctionRecord::new(latest) };
+    let published = flag(&members, "Publish").then(|| publish(&mut record, None, State::Pending));
     let record = door.stores.functions.create(record).await.map_err(|error| match error {
         StoreError::Exists(_) => ApiError::function_exists(&key.name),
         other => internal(other),
     })?;
     settle::spawn(door, key);
-    Ok(Answer::created(configuration(&record.latest, None, View::Full)))
+    // Recorded: the version that was published, but the function's own ARN.
+    let shown = published.as_ref().unwrap_or(&record.latest);
+    Ok(Answer::created(configuration(shown, None, View::Full)))
 }
 
 fn name_fits(name: &str) -> Result<(), ApiError> {
@@ -64,14 +65,6 @@ fn name_fits(name: &str) -> Result<(), ApiError> {
         "1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: \
          Member must have length less than or equal to {NAME_CHARACTERS}"
     )))
-}
-
-fn tags(members: &Members) -> Result<BTreeMap<String, String>, ApiError> {
-    let Some(tags) = object(members, "Tags") else { return Ok(BTreeMap::new()) };
-    if tags.len() > TAGS {
-        return Err(ApiError::invalid_parameter("Number of tags exceeds resource tag limit."));
-    }
-    Ok(tags.keys().filter_map(|name| Some((name.clone(), text(tags, name)?.to_owned()))).collect())
 }
 
 /// A function with AWS's defaults and nothing of its own.

@@ -5,17 +5,27 @@
 //! update ─▶ InProgress ─▶ Successful     until then invokes run what was there before
 //! ```
 //!
-//! Versions and aliases have no operations here yet: what asks for them is refused, never ignored.
+//! Every change goes through a compare-and-swap of the whole record (`edit`), which the store keeps small: published
+//! versions are rows of their own. A version has environments of its own, and keeps them while `$LATEST` changes.
 
+mod account;
+mod aliases;
 pub(crate) mod code;
+mod concurrency;
 mod create;
 mod delete;
+mod edit;
 mod get;
 mod list;
+mod policy;
+mod publish;
+pub(crate) mod resolve;
 mod settings;
 pub(crate) mod settle;
 mod shape;
+mod tags;
 pub(crate) mod target;
+mod unconfigured;
 mod unsupported;
 mod update;
 
@@ -24,7 +34,7 @@ use crate::answer::Answer;
 use crate::lambda::Call;
 use crate::members::Members;
 use hearth_api::error::ApiError;
-use hearth_store::StoreError;
+use hearth_store::{FunctionRecord, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -44,8 +54,43 @@ pub(crate) async fn run(
         "UpdateFunctionCode" => update::code(door, call, members).await,
         "UpdateFunctionConfiguration" => update::configuration(door, call, &members).await,
         "DeleteFunction" => delete::run(door, call, &members).await,
+        "PublishVersion" => publish::run(door, call, &members).await,
+        "CreateAlias" => aliases::create(door, call, &members).await,
+        "GetAlias" => aliases::get(door, call, &members).await,
+        "UpdateAlias" => aliases::update(door, call, &members).await,
+        "DeleteAlias" => aliases::delete(door, call, &members).await,
+        "ListAliases" => aliases::list(door, call, &members).await,
+        "TagResource" => tags::tag(door, call, &members).await,
+        "UntagResource" => tags::untag(door, call, &members).await,
+        "ListTags" => tags::list(door, call, &members).await,
+        "AddPermission" => policy::add(door, call, &members).await,
+        "RemovePermission" => policy::remove(door, call, &members).await,
+        "GetPolicy" => policy::get(door, call, &members).await,
+        "GetAccountSettings" => account::settings(door, call).await,
+        "PutFunctionConcurrency" => concurrency::put(door, call, &members).await,
+        "GetFunctionConcurrency" => concurrency::get(door, call, &members).await,
+        "DeleteFunctionConcurrency" => concurrency::delete(door, call, &members).await,
+        "GetProvisionedConcurrencyConfig" => concurrency::provisioned(door, call, &members).await,
+        "DeleteProvisionedConcurrencyConfig" => concurrency::delete_provisioned(door, call, &members).await,
+        "ListProvisionedConcurrencyConfigs" => concurrency::list_provisioned(door, call, &members).await,
+        "GetFunctionCodeSigningConfig" => unconfigured::code_signing(door, call, &members).await,
+        "DeleteFunctionCodeSigningConfig" => unconfigured::delete_code_signing(door, call, &members).await,
+        "GetFunctionRecursionConfig" => unconfigured::recursion(door, call, &members).await,
+        "PutFunctionRecursionConfig" => unconfigured::set_recursion(door, call, &members).await,
+        "GetRuntimeManagementConfig" => unconfigured::runtime_management(door, call, &members).await,
+        "GetFunctionEventInvokeConfig" | "DeleteFunctionEventInvokeConfig" => {
+            unconfigured::event_invoke(call, &members)
+        }
+        "ListFunctionEventInvokeConfigs" => unconfigured::event_invokes(door, call, &members).await,
+        "GetFunctionUrlConfig" | "DeleteFunctionUrlConfig" => unconfigured::url(call, &members),
+        "ListFunctionUrlConfigs" => unconfigured::urls(door, call, &members).await,
         other => Err(ApiError::not_implemented(other)),
     }
+}
+
+/// The function that is meant, whatever the qualifier.
+async fn find(door: &FrontDoor, target: &target::Target) -> Result<Arc<FunctionRecord>, ApiError> {
+    door.record(&target.key).await?.ok_or_else(|| target.unqualified().not_found())
 }
 
 /// A failure of the store that is not the caller's doing.

@@ -7,7 +7,7 @@ use hearth_store::{FunctionRecord, StoreError};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Settles a function in the background.
+/// Settles a function and its versions in the background.
 pub(crate) fn spawn(door: &Arc<FrontDoor>, key: FunctionKey) {
     let door = Arc::clone(door);
     tokio::spawn(async move {
@@ -19,33 +19,38 @@ pub(crate) fn spawn(door: &Arc<FrontDoor>, key: FunctionKey) {
     });
 }
 
+fn active(version: &FunctionVersion) -> Arc<FunctionVersion> {
+    Arc::new(FunctionVersion {
+        state: State::Active,
+        last_update: UpdateStatus::Successful,
+        revision_id: Uuid::new_v4(),
+        ..version.clone()
+    })
+}
+
 async fn settle(door: &FrontDoor, key: &FunctionKey) -> Result<(), StoreError> {
     loop {
         let Some(record) = door.stores.functions.get(key).await? else { return Ok(()) };
         let latest = &record.latest;
-        let updated = latest.last_update == UpdateStatus::InProgress;
-        if latest.state != State::Pending && !updated {
+        let mut changed = FunctionRecord::clone(&record);
+        changed.previous = None;
+        if latest.state == State::Pending || latest.last_update == UpdateStatus::InProgress {
+            changed.latest = active(latest);
+        }
+        for version in changed.versions.values_mut().filter(|version| version.state == State::Pending) {
+            *version = active(version);
+        }
+        if changed == *record {
             return Ok(());
         }
-        let settled = FunctionVersion {
-            state: State::Active,
-            last_update: UpdateStatus::Successful,
-            revision_id: Uuid::new_v4(),
-            ..FunctionVersion::clone(latest)
-        };
-        let incarnation = settled.incarnation;
-        let changed = FunctionRecord {
-            latest: Arc::new(settled),
-            previous: None,
-            tags: record.tags.clone(),
-            revision: record.revision,
-        };
         match door.stores.functions.update(changed).await {
-            Ok(_) if updated => {
-                door.environments.retire(key, Some(incarnation));
+            Ok(_) => {
+                if let Some(previous) = &record.previous {
+                    door.environments.retire(key, &[previous.incarnation]);
+                }
                 return Ok(());
             }
-            Ok(_) | Err(StoreError::NotFound(_)) => return Ok(()),
+            Err(StoreError::NotFound(_)) => return Ok(()),
             // A tag was set, or the function was deleted and made anew: look again.
             Err(StoreError::Conflict(_)) => {}
             Err(other) => return Err(other),

@@ -1,6 +1,5 @@
 //! `FunctionConfiguration`: what every read and every change of a function answers.
 
-use super::target::LATEST;
 use crate::members::Members;
 use hearth_api::function::{FunctionVersion, State, UpdateStatus};
 use serde_json::{Map, Value, json};
@@ -101,9 +100,4 @@ fn passive(version: &FunctionVersion, name: &str, default: impl FnOnce() -> Valu
 
 fn put(out: &mut Members, name: &str, value: impl Into<Value>) {
     out.insert(name.to_owned(), value.into());
-}
-
-/// The qualifier to show for one that was asked for: `$LATEST` only when it was said.
-pub(super) fn shown(qualifier: Option<&str>) -> Option<&str> {
-    qualifier.filter(|qualifier| *qualifier == LATEST)
 }

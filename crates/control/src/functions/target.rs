@@ -5,7 +5,7 @@ use hearth_api::arn::parse_function_reference;
 use hearth_api::error::ApiError;
 use hearth_api::function::{FunctionKey, Scope};
 
-/// The version that is edited and, as long as none is published, the only one.
+/// The version that is edited.
 pub(crate) const LATEST: &str = "$LATEST";
 
 /// A function and the qualifier that was used to name it.
@@ -24,19 +24,28 @@ impl Target {
     ///
     /// AWS's for an ARN of another region (404) or account (403), and for two qualifiers that differ (400).
     pub(crate) fn of(scope: &Scope, members: &Members) -> Result<Self, ApiError> {
-        let named = parse_function_reference(required(members, "FunctionName")?);
+        Self::parse(scope, required(members, "FunctionName")?, text(members, "Qualifier"))
+    }
+
+    /// The same of a reference that stands elsewhere, and the qualifier that was `asked` for besides.
+    pub(super) fn parse(scope: &Scope, reference: &str, asked: Option<&str>) -> Result<Self, ApiError> {
+        let named = parse_function_reference(reference);
         if let Some(region) = named.region.filter(|region| *region != scope.region.as_str()) {
             return Err(ApiError::wrong_region(region, scope.region.as_str()));
         }
         if named.account.is_some_and(|account| account != scope.account.as_str()) {
             return Err(ApiError::access_denied(""));
         }
-        let asked = text(members, "Qualifier");
         let qualifier = match (named.qualifier, asked) {
             (Some(derived), Some(asked)) if derived != asked => return Err(ApiError::qualifier_mismatch()),
             (derived, asked) => derived.or(asked).map(str::to_owned),
         };
         Ok(Self { key: FunctionKey { scope: scope.clone(), name: named.name.to_string() }, qualifier })
+    }
+
+    /// The function itself.
+    pub(crate) fn unqualified(&self) -> Self {
+        Self { qualifier: None, ..self.clone() }
     }
 
     /// The ARN with exactly the qualifier that was used.

@@ -1,7 +1,7 @@
 //! Settings that Hearth does not honour yet. A function that asks for one would run differently from what its owner
 //! expects, so the request is refused, with a text that says which setting it was.
 
-use crate::members::{Members, flag, object, text};
+use crate::members::{Members, object, text};
 use hearth_api::error::ApiError;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub(super) fn check(members: &Members) -> Result<(), ApiError> {
         ("DurableConfig", filled(members, "DurableConfig")),
         ("CapacityProviderConfig", filled(members, "CapacityProviderConfig")),
         ("TenancyConfig", filled(members, "TenancyConfig")),
-        ("Publish", flag(members, "Publish")),
+        ("PublishTo", filled(members, "PublishTo")),
     ];
     if let Some((setting, _)) = asked.iter().find(|(_, asked)| *asked) {
         return Err(ApiError::invalid_parameter(format!(
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn what_means_none_passes() {
         let none = json!({
-            "VpcConfig": { "SubnetIds": [], "SecurityGroupIds": [] }, "KMSKeyArn": "", "Publish": false,
+            "VpcConfig": { "SubnetIds": [], "SecurityGroupIds": [] }, "KMSKeyArn": "",
             "DeadLetterConfig": {}, "SnapStart": { "ApplyOn": "None" }, "LoggingConfig": { "LogFormat": "Text" },
             "PackageType": "Zip", "Architectures": [architecture()],
         });
@@ -93,7 +93,7 @@ mod tests {
         let error = checked(json!({ "KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/x" }));
         assert!(error.expect_err("refused").message.starts_with("KMSKeyArn is not supported"));
         for setting in [
-            json!({ "Publish": true }),
+            json!({ "PublishTo": "LATEST_PUBLISHED" }),
             json!({ "VpcConfig": { "SubnetIds": ["subnet-1"] } }),
             json!({ "LoggingConfig": { "LogFormat": "JSON" } }),
             json!({ "Architectures": ["riscv64"] }),

@@ -1,9 +1,10 @@
 //! `UpdateFunctionCode` and `UpdateFunctionConfiguration`. Until the update is settled, invokes run what was there
 //! before; a second update meanwhile is refused, as on AWS.
 
-use super::shape::{View, configuration as shape, shown};
+use super::publish::publish;
+use super::shape::{View, configuration as shape};
 use super::target::Target;
-use super::{code, get, internal, last_modified, settings, settle, unsupported};
+use super::{code, internal, last_modified, settings, settle, unsupported};
 use crate::FrontDoor;
 use crate::answer::Answer;
 use crate::lambda::Call;
@@ -17,7 +18,8 @@ use uuid::Uuid;
 
 /// Replaces the package. `DryRun` checks everything and changes nothing.
 pub(super) async fn code(door: &Arc<FrontDoor>, call: &Call, mut members: Members) -> Result<Answer, ApiError> {
-    let (target, record) = get::find(door, call, &members).await?;
+    let target = Target::of(&call.scope, &members)?;
+    let record = door.record(&target.key).await?.filter(|_| target.is_latest()).ok_or_else(|| target.not_found())?;
     changeable(&record, &members)?;
     unsupported::check(&members)?;
     if text(&members, "ImageUri").is_some() {
@@ -33,7 +35,7 @@ pub(super) async fn code(door: &Arc<FrontDoor>, call: &Call, mut members: Member
         settings::apply(&members, &mut planned)?;
         planned.code = code;
         of_function::check_size(door, &planned.code, &planned.layers).await?;
-        return Ok(Answer::ok(shape(&planned, shown(target.qualifier.as_deref()), View::Full)));
+        return Ok(Answer::ok(shape(&planned, target.qualifier.as_deref(), View::Full)));
     }
     change(door, &target, &members, Some(&code)).await
 }
@@ -73,16 +75,18 @@ async fn change(
         latest.revision_id = Uuid::new_v4();
         latest.last_modified = last_modified();
         latest.last_update = UpdateStatus::InProgress;
-        let changed = FunctionRecord {
+        let mut changed = FunctionRecord {
             latest: Arc::new(latest),
             previous: Some(Arc::clone(&record.latest)),
-            tags: record.tags.clone(),
-            revision: record.revision,
+            ..FunctionRecord::clone(&record)
         };
+        let published = flag(members, "Publish").then(|| publish(&mut changed, None, State::Pending));
         match door.stores.functions.update(changed).await {
             Ok(stored) => {
                 settle::spawn(door, target.key.clone());
-                return Ok(Answer::ok(shape(&stored.latest, shown(target.qualifier.as_deref()), View::Full)));
+                let shown = published.as_ref().map(|version| (version, Some(version.version.as_str())));
+                let (shown, qualifier) = shown.unwrap_or((&stored.latest, target.qualifier.as_deref()));
+                return Ok(Answer::ok(shape(shown, qualifier, View::Full)));
             }
             Err(StoreError::Conflict(_)) => {}
             Err(StoreError::NotFound(_)) => return Err(target.not_found()),
@@ -91,8 +95,8 @@ async fn change(
     }
 }
 
-/// Whether a function may be changed now, by somebody who saw the revision they name.
-fn changeable(record: &FunctionRecord, members: &Members) -> Result<(), ApiError> {
+/// Whether a function may be changed or published now, by somebody who saw the revision they name.
+pub(super) fn changeable(record: &FunctionRecord, members: &Members) -> Result<(), ApiError> {
     let latest = &record.latest;
     if text(members, "RevisionId").is_some_and(|revision| revision != latest.revision_id.to_string()) {
         return Err(ApiError::revision_mismatch());

@@ -36,7 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(crate) struct FakeEnvironments {
     pub(crate) calls: Mutex<Vec<(Arc<FunctionVersion>, Invocation)>>,
-    pub(crate) retired: Mutex<Vec<(FunctionKey, Option<Uuid>)>>,
+    pub(crate) retired: Mutex<Vec<(FunctionKey, Vec<Uuid>)>>,
+    pub(crate) reserved: Mutex<Vec<(FunctionKey, Option<u32>)>>,
     pub(crate) answers: Mutex<VecDeque<Result<InvokeResponse, InvokeError>>>,
     pub(crate) changed: Notify,
     /// If there is one, invocations end when it lets them.
@@ -67,9 +68,13 @@ impl Environments for FakeEnvironments {
         })
     }
 
-    fn retire(&self, key: &FunctionKey, keep: Option<Uuid>) {
-        self.retired.lock().expect("lock").push((key.clone(), keep));
+    fn retire(&self, key: &FunctionKey, incarnations: &[Uuid]) {
+        self.retired.lock().expect("lock").push((key.clone(), incarnations.to_vec()));
         self.changed.notify_waiters();
+    }
+
+    fn reserve(&self, key: &FunctionKey, reserved: Option<u32>) {
+        self.reserved.lock().expect("lock").push((key.clone(), reserved));
     }
 
     fn runtime_version(&self, runtime: &str) -> Result<String, String> {

@@ -1,11 +1,12 @@
-//! Function metadata: one row per function, and in memory what was read before.
+//! Function metadata: one row per function and one per published version, and in memory what was read before.
 //!
 //! Memory fills on demand, so a start costs the same with ten functions as with ten thousand. It is split in shards; the
 //! warm path takes the read lock of one shard and nothing else.
 
 use super::database::{Reader, damaged};
+use super::versions;
 use super::writer::Writer;
-use crate::{FunctionRecord, StoreError};
+use crate::{FunctionRecord, FunctionUsage, StoreError};
 use hearth_api::function::{Code, FunctionKey, Layer, Scope, State, UpdateStatus};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
@@ -37,7 +38,12 @@ impl FunctionTable {
         }
         let before = self.cache.generation(&key);
         let wanted = key.clone();
-        let found = self.reader.read(format!("read {key}"), move |database| select(database, &wanted)).await?;
+        let query = move |database: &Connection| {
+            // The function and its versions of one moment.
+            let moment = database.unchecked_transaction()?;
+            select(&moment, &wanted)
+        };
+        let found = self.reader.read(format!("read {key}"), query).await?;
         Ok(found.map(|record| self.cache.remember(key, record, before)))
     }
 
@@ -48,13 +54,19 @@ impl FunctionTable {
         let row = Encoded::new(&record)?;
         let apply = move |database: &Connection| {
             let mut insert = database.prepare_cached(
-                "INSERT INTO functions (account, region, name, revision, unfinished, record)
-                 VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO functions (account, region, name, revision, unfinished, reserved, record)
+                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             )?;
             let FunctionKey { scope, name } = &record.latest.key;
             let (account, region) = (scope.account.as_str(), scope.region.as_str());
-            let inserted = insert.execute(params![account, region, name, row.revision, row.unfinished, row.record])?;
-            Ok(if inserted == 1 { Ok(record) } else { Err(StoreError::Exists(record.latest.key.to_string())) })
+            let Encoded { revision, unfinished, record: encoded } = row;
+            let reserved = record.reserved_concurrency;
+            let inserted = insert.execute(params![account, region, name, revision, unfinished, reserved, encoded])?;
+            if inserted == 0 {
+                return Ok(Err(StoreError::Exists(record.latest.key.to_string())));
+            }
+            versions::write(database, &record)?;
+            Ok(Ok(record))
         };
         self.writer.write(format!("store {key}"), apply, self.publish()).await
     }
@@ -67,7 +79,7 @@ impl FunctionTable {
         let row = Encoded::new(&record)?;
         let apply = move |database: &Connection| {
             let mut update = database.prepare_cached(
-                "UPDATE functions SET revision = ?, unfinished = ?, record = ?
+                "UPDATE functions SET revision = ?, unfinished = ?, reserved = ?, record = ?
                  WHERE account = ? AND region = ? AND name = ? AND revision = ?",
             )?;
             let key = &record.latest.key;
@@ -75,6 +87,7 @@ impl FunctionTable {
             let changed = update.execute(params![
                 row.revision,
                 row.unfinished,
+                record.reserved_concurrency,
                 row.record,
                 account,
                 region,
@@ -82,7 +95,10 @@ impl FunctionTable {
                 expected
             ])?;
             Ok(match changed {
-                1 => Ok(record),
+                1 => {
+                    versions::write(database, &record)?;
+                    Ok(record)
+                }
                 _ if select(database, key)?.is_some() => Err(StoreError::Conflict(key.to_string())),
                 _ => Err(StoreError::NotFound(key.to_string())),
             })
@@ -90,17 +106,19 @@ impl FunctionTable {
         self.writer.write(format!("change {key}"), apply, self.publish()).await
     }
 
-    pub(super) async fn delete(&self, key: FunctionKey) -> Result<(), StoreError> {
+    pub(super) async fn delete(&self, key: FunctionKey) -> Result<Arc<FunctionRecord>, StoreError> {
         let cache = Arc::clone(&self.cache);
         let gone = key.clone();
         let what = format!("delete {key}");
         let apply = move |database: &Connection| {
+            let Some(record) = select(database, &key)? else { return Ok(Err(StoreError::NotFound(key.to_string()))) };
             let mut delete =
                 database.prepare_cached("DELETE FROM functions WHERE account = ? AND region = ? AND name = ?")?;
-            let deleted = delete.execute([key.scope.account.as_str(), key.scope.region.as_str(), &key.name])?;
-            Ok(if deleted == 1 { Ok(()) } else { Err(StoreError::NotFound(key.to_string())) })
+            delete.execute([key.scope.account.as_str(), key.scope.region.as_str(), &key.name])?;
+            versions::delete(database, &key)?;
+            Ok(Ok(record))
         };
-        self.writer.write(what, apply, move |()| cache.forget(&gone)).await
+        self.writer.write(what, apply, move |_record| cache.forget(&gone)).await
     }
 
     pub(super) async fn list(
@@ -112,35 +130,78 @@ impl FunctionTable {
         let what = format!("list the functions of {} in {}", scope.account, scope.region);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let query = move |database: &Connection| {
-            let mut select = database.prepare_cached(
+            let moment = database.unchecked_transaction()?;
+            let mut select = moment.prepare_cached(
                 "SELECT record FROM functions WHERE account = ? AND region = ? AND name > ? ORDER BY name LIMIT ?",
             )?;
             let (account, region) = (scope.account.as_str(), scope.region.as_str());
-            select.query_map(params![account, region, after, limit], decode)?.collect()
+            select.query_map(params![account, region, after, limit], |row| decode(&moment, row))?.collect()
         };
         self.reader.read(what, query).await
     }
 
     pub(super) async fn unfinished(&self) -> Result<Vec<Arc<FunctionRecord>>, StoreError> {
         let query = |database: &Connection| {
-            let mut select = database.prepare("SELECT record FROM functions WHERE unfinished = 1")?;
-            select.query_map([], decode)?.collect()
+            let moment = database.unchecked_transaction()?;
+            let mut select = moment.prepare("SELECT record FROM functions WHERE unfinished = 1")?;
+            select.query_map([], |row| decode(&moment, row))?.collect()
         };
         self.reader.read("list the functions whose change was under way".to_owned(), query).await
     }
 
+    pub(super) async fn reservations(&self) -> Result<Vec<(FunctionKey, u32)>, StoreError> {
+        let query = |database: &Connection| {
+            let mut select = database.prepare("SELECT record, reserved FROM functions WHERE reserved IS NOT NULL")?;
+            let mut rows = select.query([])?;
+            let mut reservations = Vec::new();
+            while let Some(row) = rows.next()? {
+                let record: FunctionRecord = serde_json::from_slice(row.get_ref(0)?.as_blob()?).map_err(damaged)?;
+                reservations.push((record.latest.key.clone(), row.get(1)?));
+            }
+            Ok(reservations)
+        };
+        self.reader.read("list the reservations".to_owned(), query).await
+    }
+
+    pub(super) async fn usage(&self, scope: Scope) -> Result<FunctionUsage, StoreError> {
+        let what = format!("measure the functions of {} in {}", scope.account, scope.region);
+        let query = move |database: &Connection| {
+            let moment = database.unchecked_transaction()?;
+            let scope = [scope.account.as_str(), scope.region.as_str()];
+            let mut usage = FunctionUsage::default();
+            let mut select = moment.prepare("SELECT record FROM functions WHERE account = ? AND region = ?")?;
+            let mut rows = select.query(scope)?;
+            while let Some(row) = rows.next()? {
+                let record: References = serde_json::from_slice(row.get_ref(0)?.as_blob()?).map_err(damaged)?;
+                usage.functions += 1;
+                usage.code_bytes += record.latest.code.size;
+            }
+            let mut select = moment.prepare("SELECT version FROM versions WHERE account = ? AND region = ?")?;
+            let mut rows = select.query(scope)?;
+            while let Some(row) = rows.next()? {
+                let version: Reference = serde_json::from_slice(row.get_ref(0)?.as_blob()?).map_err(damaged)?;
+                usage.code_bytes += version.code.size;
+            }
+            Ok(usage)
+        };
+        self.reader.read(what, query).await
+    }
+
     pub(super) async fn packages_in_use(&self) -> Result<HashSet<String>, StoreError> {
         let query = |database: &Connection| {
-            let mut select = database.prepare("SELECT record FROM functions")?;
+            let moment = database.unchecked_transaction()?;
+            let mut select = moment.prepare("SELECT record FROM functions")?;
             let mut rows = select.query([])?;
             let mut used = HashSet::new();
             while let Some(row) = rows.next()? {
                 let record: References = serde_json::from_slice(row.get_ref(0)?.as_blob()?).map_err(damaged)?;
-                let versions = [Some(record.latest), record.previous];
-                for version in versions.into_iter().flatten() {
-                    used.insert(version.code.sha256);
-                    used.extend(version.layers.into_iter().map(|layer| layer.code.sha256));
-                }
+                [Some(record.latest), record.previous].into_iter().flatten().for_each(|it| it.collect(&mut used));
+            }
+            let mut select = moment.prepare("SELECT version FROM versions")?;
+            let mut rows = select.query([])?;
+            while let Some(row) = rows.next()? {
+                let version: Reference = serde_json::from_slice(row.get_ref(0)?.as_blob()?).map_err(damaged)?;
+                version.collect(&mut used);
             }
             Ok(used)
         };
@@ -156,12 +217,15 @@ impl FunctionTable {
 fn select(database: &Connection, key: &FunctionKey) -> rusqlite::Result<Option<Arc<FunctionRecord>>> {
     let mut select =
         database.prepare_cached("SELECT record FROM functions WHERE account = ? AND region = ? AND name = ?")?;
-    select.query_row([key.scope.account.as_str(), key.scope.region.as_str(), &key.name], decode).optional()
+    let key = [key.scope.account.as_str(), key.scope.region.as_str(), &key.name];
+    select.query_row(key, |row| decode(database, row)).optional()
 }
 
-fn decode(row: &Row<'_>) -> rusqlite::Result<Arc<FunctionRecord>> {
-    let record = row.get_ref(0)?.as_blob()?;
-    serde_json::from_slice(record).map(Arc::new).map_err(damaged)
+/// The record of a row, with its versions.
+fn decode(database: &Connection, row: &Row<'_>) -> rusqlite::Result<Arc<FunctionRecord>> {
+    let mut record: FunctionRecord = serde_json::from_slice(row.get_ref(0)?.as_blob()?).map_err(damaged)?;
+    record.versions = versions::read(database, &record.latest.key)?;
+    Ok(Arc::new(record))
 }
 
 /// As much of a record as names its packages: a start reads this of every function.
@@ -178,6 +242,13 @@ struct Reference {
     layers: Vec<Layer>,
 }
 
+impl Reference {
+    fn collect(self, used: &mut HashSet<String>) {
+        used.insert(self.code.sha256);
+        used.extend(self.layers.into_iter().map(|layer| layer.code.sha256));
+    }
+}
+
 /// A record as its row.
 struct Encoded {
     revision: i64,
@@ -190,7 +261,8 @@ impl Encoded {
         let latest = &record.latest;
         Ok(Self {
             revision: to_integer(record.revision)?,
-            unfinished: latest.state == State::Pending || latest.last_update == UpdateStatus::InProgress,
+            unfinished: latest.last_update == UpdateStatus::InProgress
+                || record.versions.values().chain([latest]).any(|version| version.state == State::Pending),
             record: serde_json::to_vec(record)
                 .map_err(|source| StoreError::io(format!("encode {}", latest.key), source))?,
         })
@@ -302,7 +374,7 @@ mod tests {
             state: State::Active,
             last_update: UpdateStatus::Successful,
         };
-        Arc::new(FunctionRecord { latest: Arc::new(latest), previous: None, tags: BTreeMap::new(), revision })
+        Arc::new(FunctionRecord { revision, ..FunctionRecord::new(latest) })
     }
 
     #[test]

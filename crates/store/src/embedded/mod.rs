@@ -20,11 +20,13 @@ mod functions;
 mod layers;
 mod logs;
 mod packages;
+mod versions;
 mod writer;
 
 use crate::{EventQueue, Functions, Layers, Logs, Packages, StoreError};
 use crate::{
-    FunctionRecord, LayerFilter, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, PackageError, QueuedEvent,
+    FunctionRecord, FunctionUsage, LayerFilter, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo,
+    PackageError, QueuedEvent,
 };
 use bytes::Bytes;
 use directory::DataDirectory;
@@ -97,7 +99,7 @@ impl Functions for EmbeddedStore {
         Box::pin(self.functions.update(record))
     }
 
-    fn delete(&self, key: &FunctionKey) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn delete(&self, key: &FunctionKey) -> BoxFuture<'_, Result<Arc<FunctionRecord>, StoreError>> {
         Box::pin(self.functions.delete(key.clone()))
     }
 
@@ -108,6 +110,14 @@ impl Functions for EmbeddedStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>> {
         Box::pin(self.functions.list(scope.clone(), after.unwrap_or_default().to_owned(), limit))
+    }
+
+    fn reservations(&self) -> BoxFuture<'_, Result<Vec<(FunctionKey, u32)>, StoreError>> {
+        Box::pin(self.functions.reservations())
+    }
+
+    fn usage(&self, scope: &Scope) -> BoxFuture<'_, Result<FunctionUsage, StoreError>> {
+        Box::pin(self.functions.usage(scope.clone()))
     }
 
     fn unfinished(&self) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>> {

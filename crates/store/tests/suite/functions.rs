@@ -1,8 +1,8 @@
 //! Function metadata: scopes, compare-and-swap, order of lists.
 
-use crate::support::{described, function, key, scope};
+use crate::support::{described, function, key, published, scope};
 use hearth_api::function::{Code, FunctionKey, Layer, State, UpdateStatus};
-use hearth_store::{Functions, StoreError};
+use hearth_store::{FunctionUsage, Functions, StoreError};
 use std::sync::Arc;
 
 /// A record comes back as it was stored, from the disk and from memory, in its own scope only.
@@ -38,6 +38,51 @@ pub async fn changes_are_compared_by_revision(store: &impl Functions) {
     assert!(store.cached(&key("a")).is_none());
     assert!(store.get(&key("a")).await.unwrap().is_none());
     assert_eq!(store.create(function(key("a"))).await.unwrap().revision, 1);
+}
+
+/// Versions come and go with the record that names them, and go with their function.
+pub async fn versions_are_part_of_their_function(store: &impl Functions) {
+    let none = store.create(function(key("a"))).await.unwrap();
+    let two = store.update(published(&published(&none, "one"), "two")).await.unwrap();
+    assert_eq!(two.versions.keys().copied().collect::<Vec<_>>(), [1, 2]);
+    assert!(matches!(store.update(published(&none, "late")).await, Err(StoreError::Conflict(_))));
+    assert_eq!(store.get(&key("a")).await.unwrap(), Some(Arc::clone(&two)));
+    let mut less = published(&two, "three");
+    less.versions.remove(&1);
+    let mut changed = (*less.versions[&2]).clone();
+    (changed.description, changed.revision_id) = ("changed".to_owned(), uuid::Uuid::from_u128(9));
+    less.versions.insert(2, Arc::new(changed));
+    let less = store.update(less).await.unwrap();
+    let listed = store.list(&scope("us-east-1"), None, 10).await.unwrap();
+    assert_eq!(listed, [Arc::clone(&less)], "as they are on the disk");
+    assert_eq!(less.published.last, 3);
+    let elsewhere = FunctionKey { scope: scope("eu-central-1"), name: "a".to_owned() };
+    store.create(published(&function(elsewhere.clone()), "x")).await.unwrap();
+    assert_eq!(*store.delete(&key("a")).await.unwrap(), *less);
+    let anew = store.create(function(key("a"))).await.unwrap();
+    assert_eq!(store.list(&scope("us-east-1"), None, 10).await.unwrap(), [anew], "nothing of the old one is left");
+    assert_eq!(store.get(&elsewhere).await.unwrap().unwrap().versions.len(), 1);
+}
+
+/// Reservations of all scopes, and what a scope takes up.
+pub async fn reservations_and_usage_are_found(store: &impl Functions) {
+    let mut reserved = function(key("a"));
+    reserved.reserved_concurrency = Some(0);
+    let reserved = store.create(reserved).await.unwrap();
+    store.create(published(&function(key("b")), "x")).await.unwrap();
+    let foreign = FunctionKey { scope: scope("eu-central-1"), name: "a".to_owned() };
+    let mut more = function(foreign.clone());
+    more.reserved_concurrency = Some(7);
+    store.create(more).await.unwrap();
+    let mut found = store.reservations().await.unwrap();
+    found.sort();
+    assert_eq!(found, [(foreign, 7), (key("a"), 0)]);
+    let usage = store.usage(&scope("us-east-1")).await.unwrap();
+    assert_eq!(usage, FunctionUsage { functions: 2, code_bytes: 1 + 1 + 10 });
+    let mut freed = (*reserved).clone();
+    freed.reserved_concurrency = None;
+    store.update(freed).await.unwrap();
+    assert_eq!(store.reservations().await.unwrap().len(), 1);
 }
 
 /// Of many that update one revision at once, one wins.
@@ -94,13 +139,13 @@ pub async fn packages_in_use_are_found(store: &impl Functions) {
     let layer = Layer { arn: "arn".to_owned(), code: Code { sha256: "layer".to_owned(), size: 1 } };
     Arc::make_mut(&mut updating.latest).layers.push(layer);
     store.create(updating).await.unwrap();
-    store.create(with(key("b"), "new")).await.unwrap();
-    store.create(with(key("gone"), "gone")).await.unwrap();
+    store.create(published(&with(key("b"), "new"), "published")).await.unwrap();
+    store.create(published(&with(key("gone"), "gone"), "gone too")).await.unwrap();
     store.delete(&key("gone")).await.unwrap();
     let foreign = FunctionKey { scope: scope("eu-central-1"), name: "a".to_owned() };
     store.create(with(foreign, "foreign")).await.unwrap();
     let used = store.packages_in_use().await.unwrap();
-    assert_eq!(used, ["new", "old", "layer", "foreign"].map(str::to_owned).into());
+    assert_eq!(used, ["new", "old", "layer", "published", "foreign"].map(str::to_owned).into());
 }
 
 /// Creations and updates under way are found, and those that ended are not.
@@ -113,12 +158,15 @@ pub async fn unfinished_changes_are_found(store: &impl Functions) {
     Arc::make_mut(&mut updating.latest).last_update = UpdateStatus::InProgress;
     updating.previous = Some(Arc::clone(&updating.latest));
     store.create(updating).await.unwrap();
+    let mut publishing = published(&function(key("publishing")), "x");
+    Arc::make_mut(publishing.versions.get_mut(&1).unwrap()).state = State::Pending;
+    store.create(publishing).await.unwrap();
     let mut names: Vec<_> =
         store.unfinished().await.unwrap().iter().map(|record| record.latest.key.name.clone()).collect();
     names.sort();
-    assert_eq!(names, ["pending", "updating"]);
+    assert_eq!(names, ["pending", "publishing", "updating"]);
     let mut active = (*pending).clone();
     Arc::make_mut(&mut active.latest).state = State::Active;
     store.update(active).await.unwrap();
-    assert_eq!(store.unfinished().await.unwrap().len(), 1);
+    assert_eq!(store.unfinished().await.unwrap().len(), 2);
 }

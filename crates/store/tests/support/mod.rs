@@ -45,7 +45,7 @@ pub fn function(key: FunctionKey) -> FunctionRecord {
         last_update: UpdateStatus::Successful,
     };
     let tags = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
-    FunctionRecord { latest: Arc::new(latest), previous: None, tags, revision: 0 }
+    FunctionRecord { tags, ..FunctionRecord::new(latest) }
 }
 
 /// A key of a layer in `us-east-1`.
@@ -72,6 +72,19 @@ pub fn layer(key: LayerKey) -> LayerVersion {
 pub fn described(record: &FunctionRecord, description: &str) -> FunctionRecord {
     let mut record = record.clone();
     Arc::make_mut(&mut record.latest).description = description.to_owned();
+    record
+}
+
+/// The record with one more published version, which runs the package `sha256`.
+pub fn published(record: &FunctionRecord, sha256: &str) -> FunctionRecord {
+    let mut record = record.clone();
+    record.published.last += 1;
+    let number = record.published.last;
+    let mut version = FunctionVersion::clone(&record.latest);
+    version.version = number.to_string();
+    version.revision_id = Uuid::from_u128(u128::from(number) + 100);
+    version.code = Code { sha256: sha256.to_owned(), size: 10 };
+    record.versions.insert(number, Arc::new(version));
     record
 }
 

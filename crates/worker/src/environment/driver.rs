@@ -221,6 +221,10 @@ impl Driver {
             self.finishing = false;
             self.pool.finished(&self.me);
         }
+        if matches!(phase, Phase::Shutdown { .. } | Phase::Gone) {
+            // What is left of it to do is nobody's execution.
+            self.pool.release(&self.me);
+        }
         let idle_since = free.then_some(self.idle_since);
         self.me.observe(|snapshot| {
             (snapshot.phase, snapshot.idle_since, snapshot.initialising) = (phase.name(), idle_since, initialising);

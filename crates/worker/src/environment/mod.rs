@@ -11,6 +11,7 @@ use crate::pool::FunctionPool;
 use bytes::Bytes;
 use hearth_api::environments::{EnvironmentStatus, Invocation, InvokeError, InvokeResponse};
 use hearth_api::function::FunctionVersion;
+use hearth_core::concurrency::Share;
 use hearth_core::environment::{Answer, Moment};
 use hearth_core::ids::RequestId;
 use hearth_sandbox::{Sandbox, SandboxError, StartedProcess};
@@ -122,7 +123,12 @@ pub(crate) enum Verdict {
 
 impl Environment {
     /// A new environment of a function, in its pool and busy; the caller places the first invocation.
-    pub(crate) fn create(node: &Arc<Node>, pool: &Arc<FunctionPool>, function: Arc<FunctionVersion>) -> Arc<Self> {
+    pub(crate) fn create(
+        node: &Arc<Node>,
+        pool: &Arc<FunctionPool>,
+        function: Arc<FunctionVersion>,
+        share: Share,
+    ) -> Arc<Self> {
         let (mailbox, messages) = mpsc::unbounded_channel();
         let created = node.clock.now();
         let environment = Arc::new(Self {
@@ -134,7 +140,7 @@ impl Environment {
             sandbox: OnceLock::new(),
             retire_after_first: AtomicBool::new(false),
         });
-        let late = pool.add(Arc::clone(&environment));
+        let late = pool.add(Arc::clone(&environment), share);
         tokio::spawn(driver::run(Arc::clone(node), Arc::clone(pool), Arc::clone(&environment), messages));
         if late {
             // Its code or configuration is history: it ends after the invocation it is made for.

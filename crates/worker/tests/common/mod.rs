@@ -2,6 +2,7 @@
 //! a log in memory. Only what the kernel enforces is missing; the order of things is real.
 
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+#![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use bytes::Bytes;
 use hearth_api::environments::{BoxFuture, Environments, Invocation, InvokeError, InvokeResponse};
