@@ -6,7 +6,7 @@
 
 mod check;
 
-pub use check::Unusable;
+pub use check::{Unusable, inside};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

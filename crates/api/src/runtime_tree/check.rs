@@ -99,8 +99,9 @@ impl Header {
     }
 }
 
-/// Where a path of the tree is, as a process sees it whose root the tree is; `None` when nothing is there.
-fn inside(root: &Path, path: &str) -> Option<PathBuf> {
+/// Where `path` of the tree at `root` is, as a process sees it whose root the tree is; `None` when nothing is there.
+#[must_use]
+pub fn inside(root: &Path, path: &str) -> Option<PathBuf> {
     let mut found = root.to_owned();
     let mut depth = 0_usize;
     let mut hops = 0;

@@ -143,6 +143,7 @@ fn is_there(program: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shelf::write_tree;
     use super::*;
 
     #[test]
@@ -157,11 +158,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let runtime = Runtime::find("provided.al2023").unwrap();
         let manifest = serde_json::json!({
-            "format": FORMAT, "name": runtime.name, "version": "provided:al2023.v0", "version_hash": "", "programs": [],
-            "arguments": [], "environment": {}, "architecture": ARCHITECTURE, "kernel_minimum": "", "sources": {},
+            "format": FORMAT, "name": runtime.name, "version": "provided:al2023.v0", "version_hash": "",
+            "programs": ["/bin/sh"], "arguments": [], "environment": {}, "architecture": ARCHITECTURE,
+            "kernel_minimum": "", "sources": {},
         });
         super::super::build::write(&directory.path().join("provided.al2023/manifest.json"), manifest.to_string())
             .unwrap();
+        write_tree(&directory.path().join("provided.al2023/tree"));
         let mut heard = Vec::new();
         add(directory.path(), &[runtime], None, |tree, made| {
             heard.push((tree.version.clone(), made));

@@ -7,8 +7,9 @@ use super::finish::{FILES, normalise, set_mode};
 use super::provided;
 use super::recipe::{Recipe, Smoke, Step, owned};
 use super::tools::Tool;
-use super::tree::{fingerprint, resolve};
+use super::tree::fingerprint;
 use anyhow::{Context as _, ensure};
+use hearth_api::runtime_tree::inside;
 use std::fs;
 use std::path::Path;
 
@@ -52,7 +53,7 @@ pub(super) fn recipe(
     own: Option<Recipe>,
     smoke: Option<Smoke>,
 ) -> anyhow::Result<Recipe> {
-    let there = |path: &str| resolve(folder, path).is_some_and(|place| place.is_file());
+    let there = |path: &str| inside(folder, path).is_some_and(|place| place.is_file());
     let execution = ("AWS_EXECUTION_ENV".to_owned(), format!("AWS_Lambda_{name}"));
     let provided = name.starts_with("provided");
     let (programs, arguments, environment) = match own {

@@ -167,11 +167,12 @@ mod tests {
     fn a_tree_that_was_brought_says_from_where() {
         let directory = tempfile::tempdir().unwrap();
         let manifest = serde_json::json!({
-            "format": 1, "name": "ruby3.4", "version": "ruby:3.4.v1", "version_hash": "00", "programs": [],
-            "arguments": [], "environment": {}, "architecture": "x86_64", "kernel_minimum": "3.2.0",
+            "format": 1, "name": "ruby3.4", "version": "ruby:3.4.v1", "version_hash": "00",
+            "programs": ["/bin/sh"], "arguments": [], "environment": {}, "architecture": std::env::consts::ARCH, "kernel_minimum": "3.2.0",
             "sources": { "tree": "/srv/ruby" },
         });
         super::super::build::write(&directory.path().join("ruby3.4/manifest.json"), manifest.to_string()).unwrap();
+        super::super::shelf::write_tree(&directory.path().join("ruby3.4/tree"));
         let row = row(directory.path(), Runtime::find("ruby3.4").unwrap());
         assert_eq!((row.status, row.made_of.as_str()), (Status::Present, "what was in /srv/ruby"));
     }

@@ -198,11 +198,26 @@ mod tests {
     }
 
     fn started_with(node: &Node, options: &str) -> String {
-        let script = bootstrap(node).replace(&format!("exec {NODE}"), "echo");
+        let script = bootstrap(node).replace(NODE, "echo");
         let output =
             Command::new("sh").args(["-c", &script]).env_clear().env("NODE_OPTIONS", options).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    #[test]
+    fn a_wrapper_gets_the_whole_command() {
+        let script = bootstrap(node("nodejs20.x"));
+        let run = |wrapper: &str| {
+            let command = &mut Command::new("sh");
+            let output =
+                command.args(["-c", &script]).env_clear().env("AWS_LAMBDA_EXEC_WRAPPER", wrapper).output().unwrap();
+            (output.status.code(), String::from_utf8(output.stdout).unwrap())
+        };
+        let command = "/var/lang/bin/node --no-experimental-require-module /var/runtime/index.mjs\n";
+        assert_eq!(run("/bin/echo"), (Some(0), command.to_owned()));
+        assert_eq!(run("/no/such"), (Some(127), "/no/such: does not exist\n".to_owned()));
+        assert_eq!(run("/etc/passwd"), (Some(126), "/etc/passwd: is not an executable\n".to_owned()));
     }
 
     #[test]

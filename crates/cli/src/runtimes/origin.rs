@@ -4,8 +4,9 @@ use super::build::{create_folder, remove};
 use super::catalogue::{Kind, Runtime};
 use super::prefix::{self, Prefix};
 use super::tools::{Tool, Tools};
-use super::tree::{machine, resolve};
+use super::tree::machine;
 use anyhow::{Context as _, bail};
+use hearth_api::runtime_tree::inside;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +55,7 @@ fn given(kind: &Kind, from: &Path, tools: &Tools, work: &Path) -> anyhow::Result
 
 /// Only what is no system of its own: one with a shell is a whole tree, which may well have a Python in /usr.
 fn is_prefix(path: &Path, version: &str) -> bool {
-    Prefix::is(path, version) && (resolve(path, "/bin/sh").is_none() || path == Path::new("/usr"))
+    Prefix::is(path, version) && (inside(path, "/bin/sh").is_none() || path == Path::new("/usr"))
 }
 
 /// Unpacks an archive, compressed or not. tar refuses what would end up outside.
@@ -74,7 +75,7 @@ fn unpack(archive: &Path, tools: &Tools, work: &Path) -> anyhow::Result<PathBuf>
 
 /// Refuses a folder that cannot be the root of functions.
 fn check(tree: &Path) -> anyhow::Result<()> {
-    let Some(shell) = resolve(tree, "/bin/sh") else {
+    let Some(shell) = inside(tree, "/bin/sh") else {
         if ["manifest.json", "oci-layout"].iter().any(|name| tree.join(name).is_file()) {
             bail!("it is an image, not a file system: give what `docker export` of a container writes");
         }

@@ -112,7 +112,10 @@ impl Drop for Draft {
 /// That what is there cannot be used.
 pub(super) fn find(directory: &Path, name: &str) -> anyhow::Result<Option<RuntimeTree>> {
     match hearth_api::runtime_tree::load(directory, name) {
-        Ok(tree) => Ok(Some(tree)),
+        Ok(tree) => {
+            tree.check()?;
+            Ok(Some(tree))
+        }
         Err(RuntimeTreeError::Missing { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -122,6 +125,12 @@ pub(super) fn find(directory: &Path, name: &str) -> anyhow::Result<Option<Runtim
 fn open_to_all(folder: &Path) -> anyhow::Result<()> {
     fs::set_permissions(folder, Permissions::from_mode(0o755))
         .with_context(|| format!("set the mode of {}", folder.display()))
+}
+
+/// Makes a tree that has a shell and nothing else.
+#[cfg(test)]
+pub(super) fn write_tree(tree: &Path) {
+    super::build::write(&tree.join("bin/sh"), "#!").unwrap();
 }
 
 #[cfg(test)]
@@ -135,10 +144,10 @@ mod tests {
             name: name.into(),
             version: "python:3.11.v1".into(),
             version_hash: "0".repeat(64),
-            programs: vec!["/bin/true".into()],
+            programs: vec!["/bin/sh".into()],
             arguments: vec![],
             environment: BTreeMap::new(),
-            architecture: "x86_64".into(),
+            architecture: std::env::consts::ARCH.into(),
             kernel_minimum: "3.2.0".into(),
             sources: BTreeMap::new(),
             root: PathBuf::new(),
@@ -162,9 +171,13 @@ mod tests {
         assert_eq!(names(directory.path()), [".lock"]);
 
         let draft = shelf.draft("python3.11").unwrap();
+        write_tree(&draft.path().join("tree"));
         draft.keep(&manifest("python3.11"), directory.path()).unwrap();
         assert_eq!(names(directory.path()), [".lock", "python3.11"]);
         assert_eq!(find(directory.path(), "python3.11").unwrap().unwrap().version, "python:3.11.v1");
+        remove(&directory.path().join("python3.11/tree/bin/sh")).unwrap();
+        let broken = find(directory.path(), "python3.11").unwrap_err().to_string();
+        assert!(broken.starts_with("runtime python3.11 cannot be used, it has no /bin/sh"), "{broken}");
         assert!(shelf.remove("python3.11").unwrap());
         assert!(!shelf.remove("python3.11").unwrap());
         assert_eq!(names(directory.path()), [".lock"]);
