@@ -21,13 +21,13 @@ REPORT = re.compile(
 )
 
 
-def zipped(files):
-    """A zip of {name: text or bytes}; programs named `bootstrap` are executable."""
+def zipped(files, executable=()):
+    """A zip of {name: text or bytes}; programs named `bootstrap`, and those in `executable`, may be executed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             info = zipfile.ZipInfo(name)
-            info.external_attr = (0o100755 if Path(name).name == "bootstrap" else 0o100644) << 16
+            info.external_attr = (0o100755 if Path(name).name == "bootstrap" or name in executable else 0o100644) << 16
             archive.writestr(info, content)
     return buffer.getvalue()
 
