@@ -6,6 +6,7 @@ use hearth_core::concurrency::Limit;
 use hearth_core::ids::RequestId;
 use serde::Serialize;
 use std::fmt::Debug;
+use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -48,6 +49,18 @@ pub trait Environments: Send + Sync + Debug {
 
     /// Every environment there is now.
     fn list(&self) -> Vec<EnvironmentStatus>;
+}
+
+/// The front door as functions meet it. A worker is given one, so that functions can invoke functions.
+pub trait FunctionDoor: Send + Sync + Debug {
+    /// Serves Lambda's API on a listener inside an environment of this function, in the name of the function. Never
+    /// completes by itself.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the listener and every connection; invocations that run go on.
+    fn serve_function(self: Arc<Self>, listener: TcpListener, function: Arc<FunctionVersion>)
+    -> BoxFuture<'static, ()>;
 }
 
 /// One event to handle.

@@ -53,6 +53,10 @@ pub(crate) struct Settings {
     pub(crate) billing: billing::Rule,
     /// The directory of runtime trees.
     pub(crate) runtimes: PathBuf,
+    /// What functions reach of the world.
+    pub(crate) network: NetworkConfig,
+    /// Whom to ask for names on their behalf; empty: this host's resolvers.
+    pub(crate) dns: Vec<SocketAddr>,
 }
 
 /// Each environment costs some descriptors, and the usual soft limit of 1,024 is there for programs that use `select(2)`.
@@ -100,7 +104,7 @@ impl Service {
         let listener =
             TcpListener::bind(settings.listen).await.with_context(|| format!("listen on {}", settings.listen))?;
         let address = listener.local_addr().context("read the port that was picked")?;
-        let config = ProcessConfig { data, instance: store.instance().to_owned(), network: NetworkConfig::default() };
+        let config = ProcessConfig { data, instance: store.instance().to_owned(), network: settings.network };
         let sandboxes = blocking(move || ProcessSandboxes::start(config).context("start the sandboxes")).await?;
         let sandboxes = Arc::new(sandboxes);
         let worker = Arc::new(Worker::new(WorkerConfig {
@@ -110,6 +114,7 @@ impl Service {
             runtimes: settings.runtimes,
             idle_timeout: settings.idle_timeout,
             billing: settings.billing,
+            dns: settings.dns,
         }));
         let front = FrontDoor::new(
             Config { scope: settings.scope, hosts: settings.hosts, drain: settings.drain + ANSWERING },
@@ -122,6 +127,8 @@ impl Service {
             },
             Arc::clone(&worker) as Arc<dyn Environments>,
         );
+        let door = Arc::downgrade(&front);
+        worker.open_door(door);
         let (close, closed) = oneshot::channel::<()>();
         let server = match front.recover().await {
             Ok(()) => tokio::spawn(front.serve(listener, async move {
@@ -219,6 +226,8 @@ impl Settings {
             drain: DRAIN,
             billing: billing::Rule::Current,
             runtimes,
+            network: NetworkConfig::default(),
+            dns: Vec::new(),
         })
     }
 }

@@ -14,6 +14,7 @@ mod events;
 mod functions;
 mod guard;
 mod identity;
+mod inside;
 mod invoke;
 mod lambda;
 mod layers;

@@ -26,15 +26,15 @@ use uuid::Uuid;
 
 /// Connections at once (ours).
 const CONNECTIONS: usize = 8_192;
-/// How long a client may take for the head of a request, and stay silent between two, seconds (ours).
-const HEAD_S: u64 = 60;
+/// How long a client may take for the head of a request, and stay silent between two (ours).
+pub(crate) const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 /// Headers of one request (ours), and their bytes.
-const HEADERS: usize = 128;
-const HEAD_BYTES: usize = 64 * 1024;
+pub(crate) const HEADERS: usize = 128;
+pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 /// Requests at once on one HTTP/2 connection (ours).
 const STREAMS: u32 = 256;
-/// Pause after a failed accept, when descriptors may have run out, milliseconds (ours).
-const ACCEPT_PAUSE_MS: u64 = 50;
+/// Pause after a failed accept, when descriptors may have run out (ours).
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 impl FrontDoor {
     /// Serves `listener` until `shutdown` completes, then lets the requests under way finish within
@@ -60,7 +60,7 @@ impl FrontDoor {
                     }
                     (_, Err(error)) => {
                         tracing::warn!(%error, "could not accept a connection");
-                        tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                     (Err(_), Ok(_)) => break,
                 }
@@ -103,7 +103,7 @@ fn builder() -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HEAD_S))
+        .header_read_timeout(HEAD_PATIENCE)
         .max_headers(HEADERS)
         .max_buf_size(HEAD_BYTES * 4);
     builder
@@ -111,7 +111,7 @@ fn builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
-        .keep_alive_interval(Duration::from_secs(HEAD_S));
+        .keep_alive_interval(HEAD_PATIENCE);
     builder
 }
 
@@ -135,7 +135,7 @@ impl Connection {
         });
         let mut served = pin!(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()));
         // hyper's own clock starts once the protocol is known: a client that sends nothing would be kept for ever.
-        let first = tokio::time::timeout(Duration::from_secs(HEAD_S), &mut served).await;
+        let first = tokio::time::timeout(HEAD_PATIENCE, &mut served).await;
         let ended = match first {
             Ok(ended) => ended,
             Err(_) if asked.load(Ordering::Relaxed) => served.await,

@@ -7,6 +7,7 @@
 mod clock;
 mod command;
 mod environment;
+mod inside;
 mod logs;
 mod payload;
 mod pool;
@@ -15,16 +16,20 @@ mod variables;
 
 use clock::Clock;
 use environment::{Environment, Reply};
-use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
+use hearth_api::environments::{
+    BoxFuture, EnvironmentStatus, Environments, FunctionDoor, Invocation, InvokeError, InvokeResponse,
+};
 use hearth_api::function::{FunctionKey, FunctionVersion};
 use hearth_api::runtime_tree::{self, RuntimeTree, RuntimeTreeError};
 use hearth_core::billing;
 use hearth_sandbox::Sandboxes;
 use hearth_store::{Logs, Packages};
+use inside::Resolvers;
 use pool::{FunctionPool, Place, Pools, Promise, Room};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -43,6 +48,8 @@ pub struct WorkerConfig {
     pub idle_timeout: Duration,
     /// Which billing rule REPORT lines follow.
     pub billing: billing::Rule,
+    /// Whom to ask for names on behalf of functions; empty: this host's resolvers.
+    pub dns: Vec<SocketAddr>,
 }
 
 /// Runs functions on this node.
@@ -57,6 +64,9 @@ pub(crate) struct Node {
     pub(crate) config: WorkerConfig,
     pub(crate) pools: Pools,
     pub(crate) clock: Clock,
+    pub(crate) resolvers: Resolvers,
+    /// Weak: whoever is behind it has us.
+    door: OnceLock<Weak<dyn FunctionDoor>>,
     draining: AtomicBool,
 }
 
@@ -68,6 +78,11 @@ impl Node {
         Ok(tree)
     }
 
+    /// Where functions invoke functions, while it is open.
+    pub(crate) fn door(&self) -> Option<Arc<dyn FunctionDoor>> {
+        self.door.get()?.upgrade()
+    }
+
     /// Whether the service is stopping.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
@@ -77,9 +92,16 @@ impl Node {
 impl Worker {
     /// A worker without environments.
     #[must_use]
-    pub fn new(config: WorkerConfig) -> Self {
-        let node = Node { config, pools: Pools::default(), clock: Clock::start(), draining: AtomicBool::new(false) };
+    pub fn new(mut config: WorkerConfig) -> Self {
+        let resolvers = Resolvers::new(std::mem::take(&mut config.dns));
+        let (pools, clock) = (Pools::default(), Clock::start());
+        let node = Node { config, pools, clock, resolvers, door: OnceLock::new(), draining: AtomicBool::new(false) };
         Self { node: Arc::new(node) }
+    }
+
+    /// Lets functions invoke functions by this front door. To be called once, before anything is invoked.
+    pub fn open_door(&self, door: Weak<dyn FunctionDoor>) {
+        self.node.door.set(door).unwrap_or_default();
     }
 
     /// Takes no more invocations, gives those that run up to `limit`, then ends every environment; returns when the

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 /// Where the Runtime API answers inside the sandbox.
 pub(crate) const RUNTIME_API: &str = "169.254.100.1:9001";
+/// Where Lambda's own API answers inside the sandbox.
+const LAMBDA_API: &str = "http://169.254.100.1:9002";
 const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 const LD_LIBRARY_PATH: &str =
     "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
@@ -25,6 +27,8 @@ pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree, log_str
         ("LD_LIBRARY_PATH", LD_LIBRARY_PATH),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
         ("AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1:2000"),
+        // Not AWS's: an SDK inside that invokes functions means those of this service.
+        ("AWS_ENDPOINT_URL_LAMBDA", LAMBDA_API),
     ];
     let mut variables: BTreeMap<String, String> = owned(defaults).collect();
     variables.extend(tree.environment.iter().map(|(name, value)| (name.clone(), value.clone())));

@@ -10,8 +10,11 @@ use crate::{client, duration, privilege, runtimes};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use hearth_core::billing;
+use hearth_core::limits::EXPOSED_PORTS;
+use hearth_core::network::{self, Prefix, PrefixError};
+use hearth_sandbox::process::{NetworkConfig, NetworkWish};
 use serde_json::json;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -43,6 +46,27 @@ pub(crate) struct UpArgs {
     /// Where runtimes are [default: /var/lib/hearth/runtimes]
     #[arg(long, env = "HEARTH_RUNTIMES", value_name = "DIR")]
     runtimes: Option<PathBuf>,
+    /// What functions reach: whatever this host does but not the host itself, or nothing [default: nat if it can be had]
+    #[arg(long, value_enum, value_name = "MODE")]
+    network: Option<Network>,
+    /// Addresses for functions with `nat`, as large as /8 to /24 [default: a /20 that this host does not route]
+    #[arg(long, value_parser = network_range, value_name = "PREFIX")]
+    network_range: Option<Prefix>,
+    /// Resolver to ask on behalf of functions, instead of those of this host; can be repeated
+    #[arg(long, value_parser = dns_server, value_name = "ADDR")]
+    dns: Vec<SocketAddr>,
+    /// Port of this host's loopback that functions reach as host.hearth.internal:PORT; can be repeated
+    #[arg(long, value_parser = exposed_port, value_name = "PORT")]
+    expose_host: Vec<u16>,
+}
+
+/// `--network`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Network {
+    /// Whatever this host reaches, but neither the host nor each other
+    Nat,
+    /// Nothing but what this service answers
+    Isolated,
 }
 
 /// `--billing`
@@ -71,6 +95,21 @@ fn listen(text: &str) -> Result<Listen, String> {
     Ok(Listen { address, name: Some(name.to_owned()) })
 }
 
+fn network_range(text: &str) -> Result<Prefix, String> {
+    let range: Prefix = text.parse().map_err(|error: PrefixError| error.to_string())?;
+    if (8..=24).contains(&range.length()) { Ok(range) } else { Err("the range must be a /8 to a /24".to_owned()) }
+}
+
+fn dns_server(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, network::DNS_PORT));
+    address.or_else(|_| text.parse()).map_err(|_| "an address, such as 192.0.2.1 or 192.0.2.1:53".to_owned())
+}
+
+fn exposed_port(text: &str) -> Result<u16, String> {
+    let port = text.parse().map_err(|_| "a port, 1 to 65535".to_owned())?;
+    if network::exposable(port) { Ok(port) } else { Err(format!("port {port} inside is the service's own")) }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -84,6 +123,9 @@ pub(crate) async fn run(args: UpArgs, output: Output) -> anyhow::Result<ExitCode
         tracing::warn!(address = %args.listen.address, "whoever reaches this address can deploy and run functions");
     }
     let mut service = Service::start(settings(args)?).await?;
+    if let Some(reason) = service.capabilities().network_reason {
+        tracing::warn!("network isolated, functions reach nothing outside: {reason}");
+    }
     announce(&service, output)?;
     tokio::select! {
         () = stop.asked() => {}
@@ -104,6 +146,22 @@ pub(crate) async fn run(args: UpArgs, output: Output) -> anyhow::Result<ExitCode
 }
 
 fn settings(args: UpArgs) -> anyhow::Result<Settings> {
+    if args.network == Some(Network::Isolated) {
+        anyhow::ensure!(args.network_range.is_none(), "--network-range is for --network nat");
+        anyhow::ensure!(
+            args.dns.is_empty(),
+            "--dns is for --network nat: without it, only the host's name is answered"
+        );
+    }
+    let mut exposed = args.expose_host;
+    exposed.sort_unstable();
+    exposed.dedup();
+    anyhow::ensure!(exposed.len() <= EXPOSED_PORTS, "--expose-host: at most {EXPOSED_PORTS} ports");
+    let wish = match args.network {
+        Some(Network::Nat) => NetworkWish::Nat,
+        Some(Network::Isolated) => NetworkWish::Isolated,
+        None => NetworkWish::NatIfPossible,
+    };
     Ok(Settings {
         listen: args.listen.address,
         hosts: args.listen.name.into_iter().collect(),
@@ -116,6 +174,8 @@ fn settings(args: UpArgs) -> anyhow::Result<Settings> {
             Billing::Classic => billing::Rule::Classic,
         },
         runtimes: args.runtimes.unwrap_or_else(runtimes::directory),
+        network: NetworkConfig { wish, range: args.network_range, exposed },
+        dns: args.dns,
     })
 }
 
@@ -144,5 +204,21 @@ mod tests {
         assert_eq!(named.name.as_deref(), Some("localhost"));
         assert!(listen("3001").expect_err("no address").contains("127.0.0.1:3001"));
         assert!(listen("127.0.0.1:99999").is_err());
+    }
+
+    #[test]
+    fn ports_and_resolvers_are_checked_where_they_are_read() {
+        assert_eq!(exposed_port("5432"), Ok(5_432));
+        for taken in ["0", "53", "9001", "9002", "65536", "http"] {
+            assert!(exposed_port(taken).is_err(), "{taken}");
+        }
+        let text = |text: &str| dns_server(text).map(|address| address.to_string());
+        assert_eq!(text("192.0.2.1"), Ok("192.0.2.1:53".to_owned()));
+        assert_eq!(text("[::1]:5353"), Ok("[::1]:5353".to_owned()));
+        assert!(text("dns.example").is_err());
+        assert!(network_range("100.64.0.0/20").is_ok());
+        for wrong in ["100.64.0.1/20", "100.64.0.0/25", "0.0.0.0/0", "100.64.0.0"] {
+            assert!(network_range(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::launch::{self, Made};
 use super::output::Output;
 use super::{Delivery, Environment, Job, Message, Reply, RuntimeResult, Verdict};
 use crate::Node;
+use crate::inside::{Entrances, Inside};
 use crate::logs::LogWriter;
 use crate::payload;
 use crate::pool::FunctionPool;
@@ -36,6 +37,7 @@ pub(super) struct Driver {
     pub(super) tree: RuntimeTree,
     pub(super) log: LogWriter,
     pub(super) api: RuntimeApi,
+    pub(super) inside: Inside,
     /// Events that an effect caused: handled before anything else.
     pub(super) follow_up: VecDeque<Event>,
     /// Invocations placed here and not yet reported; at most the one that runs and the one that waits.
@@ -144,9 +146,12 @@ impl Driver {
     ) -> Result<(Self, UnboundedReceiver<SandboxEvent>), InvokeError> {
         let Made { sandbox, events, sockets, log, process, tree } = made;
         me.sandbox.set(Arc::clone(&sandbox)).unwrap_or_default();
-        let api = RuntimeApi::serve(sockets.runtime_api, Arc::clone(me)).map_err(|error| {
+        let (runtime_api, entrances) = Entrances::of(sockets);
+        let served = RuntimeApi::serve(runtime_api, Arc::clone(me))
+            .and_then(|api| Ok((api, Inside::serve(entrances, node, &me.function)?)));
+        let (api, inside) = served.map_err(|error| {
             launch::terminate(me, &sandbox);
-            InvokeError::Sandbox(format!("listen for the runtime: {error}"))
+            InvokeError::Sandbox(format!("listen for the function: {error}"))
         })?;
         let driver = Self {
             node: Arc::clone(node),
@@ -158,6 +163,7 @@ impl Driver {
             tree,
             log,
             api,
+            inside,
             follow_up: VecDeque::new(),
             jobs: Vec::new(),
             parked: Vec::new(),

@@ -33,6 +33,7 @@ impl Driver {
             Action::Terminate => {
                 self.parked.clear();
                 self.api.stop();
+                self.inside.stop();
                 launch::terminate(&self.me, &self.sandbox);
             }
         }

@@ -11,8 +11,8 @@ use hearth_core::billing::Rule;
 use hearth_core::ids::{AccountId, Region, RequestId};
 use hearth_core::network::Mode;
 use hearth_sandbox::{
-    Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes, Sockets,
-    StartedProcess, Support, Usage,
+    Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
+    Sockets, StartedProcess, Support, Usage,
 };
 use hearth_store::{
     LogEvent, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, Logs, PackageError, Packages, StoreError,
@@ -368,6 +368,7 @@ impl Stage {
             runtimes: runtimes.path().to_owned(),
             idle_timeout,
             billing,
+            dns: Vec::new(),
         });
         Self { worker, sandboxes, logs, function: Arc::new(function()), _runtimes: runtimes }
     }

@@ -117,6 +117,11 @@ impl Network {
                 Err(error) => network.why_isolated = Some(told(&error)),
             },
         }
+        if network.range.is_some()
+            && let Some(chain) = foreign_firewalls().first()
+        {
+            tracing::warn!("{chain} drops what this host forwards, functions may reach nothing: see `hearth doctor`");
+        }
         Ok(network)
     }
 
