@@ -28,8 +28,8 @@ def services():
     """Makes services of the test's own: services("--billing", "classic")."""
     running = []
 
-    def make(*options, data=None):
-        running.append(Service(*options, data=data))
+    def make(*options, **settings):
+        running.append(Service(*options, **settings))
         return running[-1]
 
     yield make

@@ -55,8 +55,9 @@ def hearth(*arguments, endpoint=None, check=True, **env):
 class Service:
     """One `hearth up`. Use it as a context manager: leaving it stops the service and checks that nothing is left."""
 
-    def __init__(self, *options, data=None):
-        self.options = options
+    def __init__(self, *options, data=None, network="isolated"):
+        # The machine's own network is none of the tests' business: other modes run in a World.
+        self.options = (*options, *(("--network", network) if network else ()))
         self.own_data = tempfile.TemporaryDirectory(prefix="hearth-test-") if data is None else None
         self.data = Path(data or self.own_data.name)
         self.process = None
