@@ -42,6 +42,7 @@ const REFUSED: &[i64] = &[
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
+    libc::SYS_io_setup, // contexts are counted for the whole host (fs.aio-max-nr), not by user
     libc::SYS_keyctl,
     libc::SYS_add_key,
     libc::SYS_request_key,
@@ -153,4 +154,22 @@ fn build(
     matched: SeccompAction,
 ) -> Result<BpfProgram, BackendError> {
     BpfProgram::try_from(SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_filters_compile_and_fit_into_the_kernel() {
+        let filters = Filters::compile().unwrap();
+        for program in [&filters.everyone, &filters.processes] {
+            assert!(program.len() < 4_096, "{} instructions", program.len());
+        }
+    }
+
+    #[test]
+    fn a_refused_call_is_one_that_exists() {
+        assert!(REFUSED.iter().all(|call| (0..=LAST_KNOWN_CALL).contains(call)));
+    }
 }

@@ -17,6 +17,7 @@ mod loop_device;
 mod news;
 mod sandbox;
 mod spawner;
+mod teardown;
 mod tmp;
 mod user_namespace;
 

@@ -63,6 +63,12 @@ pub(crate) fn run(name: &str) -> ExitCode {
     if name == "forks" {
         return forks();
     }
+    if name == "hold 40 MB" {
+        let held = vec![1_u8; 40 << 20];
+        drop(writeln!(std::io::stdout(), "holding"));
+        std::hint::black_box(&held);
+        wait_for_ever();
+    }
     let words = if attempt(name) < 0 { errno() } else { "ok".to_owned() };
     // Not println: a closed pipe is no panic here.
     drop(writeln!(std::io::stdout(), "{words}"));
@@ -98,16 +104,17 @@ fn forks() -> ExitCode {
         // SAFETY: this program has one thread, and the child only waits.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
-            loop {
-                // SAFETY: always valid.
-                unsafe { libc::pause() };
-            }
+            wait_for_ever();
         }
         (pid > 0).then_some(pid)
     })
     .count();
     let why = errno();
     drop(writeln!(std::io::stdout(), "{forked} {why}"));
+    wait_for_ever()
+}
+
+fn wait_for_ever() -> ! {
     loop {
         // SAFETY: always valid.
         unsafe { libc::pause() };

@@ -38,10 +38,12 @@ fn too_much_memory_is_an_oom_kill(rig: &Rig) {
     assert_eq!(ran.status, ExitStatus::Signal(9), "{ran:?}");
     assert!(sandbox.sandbox.usage().unwrap().oom_kills >= 1);
     // What fits is counted, and what was given back is not.
-    let (started, _) = sandbox.start_until_line("x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ready; sleep 1000");
-    // The kernel adds up its counters of each processor now and then, and some pages are not there yet.
+    let hold = crate::rig::program(&["/bin/hostile"], &["attempt", "hold 40 MB"]);
+    let started = sandbox.sandbox.start(&hold).unwrap();
+    assert_eq!(crate::rig::read_line(&started.stdout), "holding");
+    // The kernel adds up its counters of each processor now and then.
     let used = || sandbox.sandbox.usage().unwrap().memory_bytes;
-    wait_until("40 MB are counted", || used() > 30_000_000);
+    wait_until("40 MB are counted", || used() > 40_000_000);
     assert!(used() < 134_217_728, "{} bytes", used());
     drop(started);
     sandbox.empty();
