@@ -6,11 +6,11 @@
 use crate::FrontDoor;
 use crate::answer::{HttpResponse, refuse, with_request_id};
 use crate::body::{self, BodyError};
-use crate::events;
 use crate::functions::internal;
 use crate::functions::target::{LATEST, Target};
 use crate::lambda::Call;
 use crate::members::{Members, text};
+use crate::{events, task};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -118,10 +118,7 @@ where
 /// next start.
 async fn accept(door: &Arc<FrontDoor>, event: QueuedEvent) -> Result<(), ApiError> {
     let door = Arc::clone(door);
-    tokio::spawn(async move { events::accept(&door, event).await }).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "an event was not accepted");
-        Err(ApiError::internal())
-    })
+    task::outcome(tokio::spawn(async move { events::accept(&door, event).await }), "accept an event").await
 }
 
 /// The payload, within the limit of the invocation type.

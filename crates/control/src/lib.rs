@@ -20,6 +20,7 @@ mod logs;
 mod members;
 mod private;
 mod server;
+mod task;
 #[cfg(test)]
 mod testing;
 
@@ -65,9 +66,9 @@ pub struct FrontDoor {
     environments: Arc<dyn Environments>,
     /// Told whenever a function has left Pending or InProgress.
     settled: Notify,
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
     /// Operations that read or write logs at once.
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
     runner: events::Runner,
     links: private::CodeLinks,
 }
@@ -81,8 +82,8 @@ impl FrontDoor {
             stores,
             environments,
             settled: Notify::new(),
-            uploads: Semaphore::new(UPLOADS),
-            readers: Semaphore::new(logs::READERS),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            readers: Arc::new(Semaphore::new(logs::READERS)),
             runner: events::Runner::new(),
             links: private::CodeLinks::new(),
         })
