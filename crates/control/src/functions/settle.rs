@@ -5,15 +5,22 @@ use crate::FrontDoor;
 use hearth_api::function::{FunctionKey, FunctionVersion, State, UpdateStatus};
 use hearth_store::{FunctionRecord, StoreError};
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
-/// Settles a function in the background.
+/// First and longest pause before it is tried again, seconds (ours).
+const PAUSE_S: (u64, u64) = (1, 60);
+
+/// Settles a function in the background. When the store fails (a full disk), it tries again: until it is settled, a
+/// function can be neither changed nor, if it is new, invoked.
 pub(crate) fn spawn(door: &Arc<FrontDoor>, key: FunctionKey) {
     let door = Arc::clone(door);
     tokio::spawn(async move {
-        if let Err(error) = settle(&door, &key).await {
-            // It stays as it is and is taken up again by the next start.
-            tracing::error!(function = %key, error = &error as &dyn std::error::Error, "could not settle the function");
+        let mut pause = PAUSE_S.0;
+        while let Err(error) = settle(&door, &key).await {
+            tracing::error!(function = %key, error = &error as &dyn std::error::Error, "could not settle the function yet");
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+            pause = (pause * 2).min(PAUSE_S.1);
         }
         door.settled.notify_waiters();
     });
