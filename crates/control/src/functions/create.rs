@@ -17,15 +17,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Longest name without what stands around it in an ARN (documented).
-const NAME_CHARACTERS: usize = 64;
 /// Most tags (documented).
 const TAGS: usize = 50;
 
 /// Creates a function; answers 201 while it is Pending.
 pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members) -> Result<Answer, ApiError> {
     let Target { key, .. } = Target::of(&call.scope, &members)?;
-    name_fits(&key.name)?;
     unsupported::check(&members)?;
     let source = match members.remove("Code") {
         Some(Value::Object(source)) => source,
@@ -51,16 +48,6 @@ pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members
     })?;
     settle::spawn(door, key);
     Ok(Answer::created(configuration(&record.latest, None, View::Full)))
-}
-
-fn name_fits(name: &str) -> Result<(), ApiError> {
-    if name.chars().count() <= NAME_CHARACTERS {
-        return Ok(());
-    }
-    Err(ApiError::invalid_parameter(format!(
-        "1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: \
-         Member must have length less than or equal to {NAME_CHARACTERS}"
-    )))
 }
 
 fn tags(members: &Members) -> Result<BTreeMap<String, String>, ApiError> {
