@@ -163,8 +163,8 @@ def memory_used_is_reported(service):
 
 @test
 def files_in_tmp_are_not_memory_and_end_at_its_size(service):
-    # Twice as much as the memory, and as much CPU as an emulated processor can do with.
-    name = service.function("probe.py", MemorySize=256)
+    # More than the memory, and as much CPU as an emulated processor can do with.
+    name = service.function("probe.py", MemorySize=450)
     run = """
 import errno
 block, written = bytes(1 << 20), 0
@@ -179,7 +179,7 @@ with open('/tmp/big', 'wb', buffering=0) as f:
 
 @test
 def process_limit(service):
-    name = service.function("probe.py", MemorySize=1024)
+    name = service.function("probe.py", MemorySize=1769)
     run = """
 import errno, os, signal
 children = []
