@@ -55,7 +55,9 @@ def test_kill_at_any_moment(services):
                         Description="created",
                     )
                     acknowledged[name] = {"created", "updated"}
-                    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+                    client.get_waiter("function_active_v2").wait(
+                        FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 1200}
+                    )
                     client.update_function_configuration(FunctionName=name, Description="updated")
                     acknowledged[name] = {"updated"}
                     if number % 3 == 0:
@@ -84,7 +86,9 @@ def test_kill_at_any_moment(services):
         for name, allowed in acknowledged.items():
             assert rows.get(name) in allowed, name
         survivor = next(name for name, allowed in acknowledged.items() if None not in allowed)
-        client.get_waiter("function_active_v2").wait(FunctionName=survivor, WaiterConfig={"Delay": 1})
+        client.get_waiter("function_active_v2").wait(
+            FunctionName=survivor, WaiterConfig={"Delay": 0.05, "MaxAttempts": 1200}
+        )
         client.invoke(FunctionName=survivor)["Payload"].read()
 
 

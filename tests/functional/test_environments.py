@@ -2,7 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from support.functions import Function
+from support.functions import Function, zipped
+from support.leftovers import stat_fields
 from support.service import wait_for
 
 WAIT = "reach('started'); await_release('go'); answer = context.log_stream_name"
@@ -23,6 +24,17 @@ def test_thirty_concurrent_requests_make_thirty_environments(function):
         streams = {answer.result().json for answer in answers}
     assert len(streams) == 30
     assert len({e.pid for e in made.environments()}) == 30
+
+
+def test_first_environments_of_a_memory_size_made_at_once(function):
+    """What environments of one size share is made by the first of them: none may get in another's way."""
+    made = [function("probe.py") for _ in range(4)]
+    for size in range(700, 720):
+        for one in made:
+            one.configure(MemorySize=size)
+        with ThreadPoolExecutor(len(made)) as pool:
+            answers = list(pool.map(lambda one: one.invoke({"run": "answer = context.memory_limit_in_mb"}), made))
+        assert [answer.json for answer in answers] == [str(size)] * len(made)
 
 
 def test_sequential_requests_reuse_the_most_recently_used(function):
@@ -67,8 +79,6 @@ def test_an_update_retires_environments_after_their_invoke(function):
 def test_new_code_is_used_at_once(function):
     made = function("probe.py")
     assert made.invoke({"run": "answer = 1"}).json == 1
-    from support.functions import zipped
-
     made.replace(zipped({"app.py": "def handler(event, context): return 'replaced'"}))
     assert made.invoke({}).json == "replaced"
     wait_for("one environment", lambda: len(made.environments()) == 1)
@@ -81,7 +91,5 @@ def test_idle_environments_are_shut_down(services):
     assert first.json == 1
     pid = made.environment().pid
     wait_for("the idle environment's end", lambda: not made.environments())
-    from support.leftovers import stat_fields
-
     wait_for("its processes' end", lambda: stat_fields(pid) is None)
     assert made.invoke({"run": "answer = state['invokes']"}).json == 1, "module state of a new environment is new"

@@ -86,7 +86,7 @@ class Function:
             **settings,
         )
         self.client.get_waiter("function_active_v2").wait(
-            FunctionName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            FunctionName=self.name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 1200}
         )
 
     def invoke(self, payload=None, tail=True, **options):
@@ -109,7 +109,7 @@ class Function:
 
     def updated(self):
         self.client.get_waiter("function_updated_v2").wait(
-            FunctionName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            FunctionName=self.name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 1200}
         )
 
     def events(self):

@@ -163,13 +163,14 @@ def memory_used_is_reported(service):
 
 @test
 def files_in_tmp_are_not_memory_and_end_at_its_size(service):
-    name = service.function("probe.py", MemorySize=128)
+    # More than the memory, and as much CPU as an emulated processor can do with.
+    name = service.function("probe.py", MemorySize=450)
     run = """
 import errno
-written = 0
+block, written = bytes(1 << 20), 0
 with open('/tmp/big', 'wb', buffering=0) as f:
     try:
-        while True: written += f.write(bytes(1 << 20))
+        while True: written += f.write(block)
     except OSError as error: answer = [errno.errorcode[error.errno], written >> 20]
 """
     answer, failed, tail = service.invoke(name, {"run": run})
@@ -178,7 +179,7 @@ with open('/tmp/big', 'wb', buffering=0) as f:
 
 @test
 def process_limit(service):
-    name = service.function("probe.py", MemorySize=1024)
+    name = service.function("probe.py", MemorySize=1769)
     run = """
 import errno, os, signal
 children = []

@@ -3,11 +3,14 @@
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// Longest silence in the middle of a body, seconds (ours).
 const SILENCE_S: u64 = 30;
+/// Longest time for a whole body, seconds (ours: 70 MB at 80 KB/s). A body may hold a place that others wait for.
+const WHOLE_S: u64 = 900;
 /// Most that is read and thrown away of a body that is too large, so that a client that writes everything before it
 /// reads still sees the answer (ours).
 const DISCARD_BYTES: u64 = 256 << 20;
@@ -38,17 +41,17 @@ where
     B: Body<Data = Bytes>,
 {
     let announced = body.size_hint().exact();
-    let mut body = pin!(body);
+    let mut body = Timed { body: pin!(body), until: Instant::now() + Duration::from_secs(WHOLE_S) };
     if announced.is_some_and(|bytes| bytes > limit as u64) {
-        let seen = discard(body, 0).await;
+        let seen = body.discard(0).await;
         return Err(BodyError::TooLarge { bytes: announced.unwrap_or(seen) });
     }
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
-    while let Some(data) = next(&mut body).await? {
+    while let Some(data) = body.next().await? {
         let total = first.len() + joined.len() + data.len();
         if total > limit {
-            return Err(BodyError::TooLarge { bytes: discard(body, total as u64).await });
+            return Err(BodyError::TooLarge { bytes: body.discard(total as u64).await });
         }
         if first.is_empty() && joined.is_empty() {
             first = data;
@@ -64,37 +67,39 @@ where
     Ok(if joined.is_empty() { first } else { joined.freeze() })
 }
 
-/// The next piece of data; trailers are of no interest.
-async fn next<B>(body: &mut std::pin::Pin<&mut B>) -> Result<Option<Bytes>, BodyError>
-where
-    B: Body<Data = Bytes>,
-{
-    loop {
-        let frame = tokio::time::timeout(Duration::from_secs(SILENCE_S), body.frame());
-        match frame.await {
-            Ok(None) => return Ok(None),
-            Ok(Some(Ok(frame))) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
-            }
-            Ok(Some(Err(_))) | Err(_) => return Err(BodyError::Interrupted),
-        }
-    }
+/// A body and when it has to be there.
+struct Timed<'b, B> {
+    body: Pin<&'b mut B>,
+    until: Instant,
 }
 
-/// Throws the rest away; returns how many bytes there were in all.
-async fn discard<B>(mut body: std::pin::Pin<&mut B>, mut seen: u64) -> u64
-where
-    B: Body<Data = Bytes>,
-{
-    while seen < DISCARD_BYTES {
-        match next(&mut body).await {
-            Ok(Some(data)) => seen += data.len() as u64,
-            Ok(None) | Err(_) => break,
+impl<B: Body<Data = Bytes>> Timed<'_, B> {
+    /// The next piece of data; trailers are of no interest.
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let silent = Instant::now() + Duration::from_secs(SILENCE_S);
+            match timeout_at(silent.min(self.until), self.body.frame()).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+                Ok(Some(Err(_))) | Err(_) => return Err(BodyError::Interrupted),
+            }
         }
     }
-    seen
+
+    /// Throws the rest away; returns how many bytes there were in all.
+    async fn discard(mut self, mut seen: u64) -> u64 {
+        while seen < DISCARD_BYTES {
+            match self.next().await {
+                Ok(Some(data)) => seen += data.len() as u64,
+                Ok(None) | Err(_) => break,
+            }
+        }
+        seen
+    }
 }
 
 #[cfg(test)]
@@ -129,5 +134,17 @@ mod tests {
         for body in [read(pieces(&["abc", "def"]), 5).await, read(Full::new(Bytes::from_static(b"abcdef")), 5).await] {
             assert!(matches!(body, Err(BodyError::TooLarge { bytes: 6 })), "{body:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_only_trickles_ends() {
+        let trickle = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(SILENCE_S - 1)).await;
+            Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))), ()))
+        });
+        let before = Instant::now();
+        let read = read(StreamBody::new(trickle), 1 << 20).await;
+        assert!(matches!(read, Err(BodyError::Interrupted)), "{read:?}");
+        assert_eq!(before.elapsed().as_secs(), WHOLE_S);
     }
 }

@@ -6,12 +6,12 @@
 use crate::FrontDoor;
 use crate::answer::{HttpResponse, refuse, with_request_id};
 use crate::body::{self, BodyError};
-use crate::events;
 use crate::functions::internal;
 use crate::functions::resolve;
 use crate::functions::target::{LATEST, Target};
 use crate::lambda::Call;
 use crate::members::{Members, text};
+use crate::{events, task};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -119,10 +119,7 @@ where
 /// next start.
 async fn accept(door: &Arc<FrontDoor>, event: QueuedEvent) -> Result<(), ApiError> {
     let door = Arc::clone(door);
-    tokio::spawn(async move { events::accept(&door, event).await }).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "an event was not accepted");
-        Err(ApiError::internal())
-    })
+    task::outcome(tokio::spawn(async move { events::accept(&door, event).await }), "accept an event").await
 }
 
 /// The payload, within the limit of the invocation type.
@@ -153,7 +150,13 @@ fn client_context(encoded: &str) -> Result<String, ApiError> {
     }
     let decoded = STANDARD.decode(encoded).map_err(|_| invalid())?;
     check_json(&decoded).map_err(|_| invalid())?;
-    String::from_utf8(decoded).map_err(|_| invalid())
+    let context = String::from_utf8(decoded).map_err(|_| invalid())?;
+    if !context.trim_start().starts_with('{') {
+        return Err(invalid());
+    }
+    // It travels in a header. JSON lets two things stand that HTTP does not: line breaks, which are white space between
+    // tokens, and DEL inside of strings.
+    Ok(context.replace(['\n', '\r'], " ").replace('\x7f', "\\u007f"))
 }
 
 /// The caller's trace, or a new one that is not sampled.
@@ -263,6 +266,17 @@ mod tests {
 
     fn target() -> Target {
         Target { key: version("f").key, qualifier: None }
+    }
+
+    #[test]
+    fn a_client_context_is_an_object_that_fits_into_a_header() {
+        let context = |text: &str| client_context(&STANDARD.encode(text));
+        let expected = r#"{   "custom": {"a": "é\u007f"} }"#;
+        assert_eq!(context("{\r\n \"custom\": {\"a\": \"é\x7f\"}\n}").as_deref(), Ok(expected));
+        assert!(HeaderValue::try_from(expected).is_ok());
+        for wrong in ["[1]", "5", "{", "", "\u{a0}{}"] {
+            assert!(context(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

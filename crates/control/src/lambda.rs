@@ -2,7 +2,7 @@
 
 use crate::answer::{Answer, HttpResponse, refuse, respond};
 use crate::body::{self, BodyError};
-use crate::{FrontDoor, functions, invoke, layers};
+use crate::{FrontDoor, functions, invoke, layers, task};
 use bytes::Bytes;
 use hearth_api::error::{ApiError, Protocol};
 use hearth_api::function::Scope;
@@ -53,17 +53,20 @@ where
     let operation = routed.operation.name;
     let carries_code = matches!(operation, "CreateFunction" | "UpdateFunctionCode" | "PublishLayerVersion");
     let limit = if carries_code { CODE_REQUEST_BYTES } else { CONTROL_REQUEST_BYTES };
-    // Held until the operation is over: that is how long the package is in memory.
-    let _upload = if carries_code { door.uploads.acquire().await.ok() } else { None };
+    let upload = if carries_code { Arc::clone(&door.uploads).acquire_owned().await.ok() } else { None };
     let body = body::read(body, limit).await.map_err(|error| match error {
         BodyError::TooLarge { .. } => ApiError::request_too_large(limit, operation),
         BodyError::Interrupted => ApiError::serialization("The request body could not be read."),
     })?;
-    let members = routed.decode(&head.headers, &body)?;
-    drop(body);
     // A client that hangs up must not leave a change half made.
     let door = Arc::clone(door);
-    let task = tokio::spawn(async move {
+    let work = tokio::spawn(async move {
+        // Held until the operation is over, whether or not somebody still waits: so long is the package in memory.
+        let _upload = upload;
+        let decode = move || routed.decode(&head.headers, &body);
+        // 70 MB of JSON would hold up every other request that this thread of the executor serves.
+        let members =
+            if carries_code { task::outcome(tokio::task::spawn_blocking(decode), operation).await? } else { decode()? };
         // AWS's names of operations on layers say so, and no others do.
         if operation.contains("Layer") {
             layers::run(&door, &call, operation, members).await
@@ -71,8 +74,5 @@ where
             functions::run(&door, &call, operation, members).await
         }
     });
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, operation, "an operation ended without an answer");
-        Err(ApiError::internal())
-    })
+    task::outcome(work, operation).await
 }

@@ -22,6 +22,7 @@ mod logs;
 mod members;
 mod private;
 mod server;
+mod task;
 #[cfg(test)]
 mod testing;
 
@@ -69,11 +70,11 @@ pub struct FrontDoor {
     environments: Arc<dyn Environments>,
     /// Told whenever a function has left Pending or InProgress.
     settled: Notify,
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
     /// Held while a reservation changes: the sum of all has a limit, and the environments must hear of them in order.
     reserving: Mutex<()>,
     /// Operations that read or write logs at once.
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
     runner: events::Runner,
     links: private::CodeLinks,
 }
@@ -87,9 +88,9 @@ impl FrontDoor {
             stores,
             environments,
             settled: Notify::new(),
-            uploads: Semaphore::new(UPLOADS),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
             reserving: Mutex::new(()),
-            readers: Semaphore::new(logs::READERS),
+            readers: Arc::new(Semaphore::new(logs::READERS)),
             runner: events::Runner::new(),
             links: private::CodeLinks::new(),
         })

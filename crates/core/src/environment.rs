@@ -266,7 +266,7 @@ impl ExecutionEnvironment {
             (P::Init { started, waiting, reported: false, .. }, E::Next) => {
                 self.init_us = Some(now.since(started));
                 match waiting {
-                    Some(call) => begin(now, call, out),
+                    Some(call) => begin(now, call, None, out),
                     None => self.rest(out),
                 }
             }
@@ -281,10 +281,7 @@ impl ExecutionEnvironment {
                 reset(now, None, waiting, out)
             }
 
-            (P::Idle, E::Invoke(call)) => {
-                out.push(A::Thaw);
-                begin(now, call, out)
-            }
+            (P::Idle, E::Invoke(call)) => begin(now, call, Some(A::Thaw), out),
             // It may ask before the freezer has stopped it, and a second connection may ask as well.
             (P::Idle, E::Next) => P::Idle,
             (P::Idle, E::RuntimeFailed { .. }) => {
@@ -449,11 +446,14 @@ impl Default for ExecutionEnvironment {
     }
 }
 
-/// Hands the event to a runtime that waits for it.
-fn begin(now: Moment, call: Call, out: &mut Vec<Action>) -> Phase {
+/// Hands the event to a runtime that waits for it. START comes before the thaw: what unfinished work prints once it runs
+/// again belongs to this invocation.
+fn begin(now: Moment, call: Call, thaw: Option<Action>, out: &mut Vec<Action>) -> Phase {
     let deadline = now.plus_ms(call.timeout_ms);
     let id = call.request_id;
-    out.extend([Action::Arm(deadline), Action::LogStart(id), Action::LimitCpu, Action::Dispatch(id)]);
+    out.extend([Action::Arm(deadline), Action::LogStart(id), Action::LimitCpu]);
+    out.extend(thaw);
+    out.push(Action::Dispatch(id));
     Phase::Invoke { call, deadline, started: now, stage: Stage::Running }
 }
 

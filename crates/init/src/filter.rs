@@ -1,8 +1,8 @@
 //! Which system calls a function may make.
 //!
-//! Every call up to the last one known to exist is allowed but a list; later ones are refused until somebody has
-//! looked at them. Two filters: the list, installed in PID 1 and inherited, and one more for the function's processes
-//! alone, because PID 1 needs `clone3` to put them into their cgroup.
+//! Every call up to the last one known to exist is allowed but a list; later ones do not exist in here until somebody
+//! has looked at them. Two filters: the list, installed in PID 1 and inherited, and one more for the function's
+//! processes alone, because PID 1 needs `clone3` to put them into their cgroup.
 
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -14,6 +14,12 @@ use std::collections::BTreeMap;
 const NEW_NAMESPACES: u64 = 0x7E02_0080;
 /// `mseal`: nothing above it has been looked at.
 const LAST_KNOWN_CALL: i64 = 462;
+/// Numbers from here on are those of another ABI.
+const END_OF_CALLS: i64 = 512;
+/// `PR_SCHED_CORE`: makes other hyperthreads of a core idle, and with them the neighbours.
+const CORE_SCHEDULING: i32 = 62;
+/// The bits of a socket's type that are not flags.
+const SOCKET_TYPE: u64 = 0xF;
 
 /// Calls no function needs: they reach for the host, for other processes, or for large kernel surfaces.
 const REFUSED: &[i64] = &[
@@ -42,6 +48,7 @@ const REFUSED: &[i64] = &[
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
+    libc::SYS_io_setup, // contexts are counted for the whole host (fs.aio-max-nr), not by user
     libc::SYS_keyctl,
     libc::SYS_add_key,
     libc::SYS_request_key,
@@ -83,8 +90,8 @@ const REFUSED: &[i64] = &[
 pub struct Filters {
     /// For PID 1 and everybody after it: what is not allowed answers EPERM.
     pub everyone: BpfProgram,
-    /// For the function's processes on top: `clone3` answers ENOSYS, because its flags are out of a filter's sight;
-    /// libraries then use `clone`.
+    /// For the function's processes on top: `clone3`, because its flags are out of a filter's sight, and calls that
+    /// nobody has looked at answer ENOSYS; libraries then use older ones.
     pub processes: BpfProgram,
 }
 
@@ -100,7 +107,14 @@ impl Filters {
         allowed.insert(libc::SYS_clone, vec![no_new_namespace()?]);
         allowed.insert(libc::SYS_socket, socket_kinds()?);
         allowed.insert(libc::SYS_socketpair, vec![family(libc::AF_UNIX)?]);
-        let unknown = BTreeMap::from([(libc::SYS_clone3, vec![])]);
+        // Huge pages come from a pool of the host's, and are not charged as memory.
+        allowed.insert(libc::SYS_mmap, vec![without(3, libc::MAP_HUGETLB)?]);
+        allowed.insert(libc::SYS_memfd_create, vec![without(1, libc::MFD_HUGETLB.cast_signed())?]);
+        allowed.insert(libc::SYS_shmget, vec![without(2, libc::SHM_HUGETLB)?]);
+        let other_option = argument(0, SeccompCmpOp::Ne, number(CORE_SCHEDULING))?;
+        allowed.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![other_option])?]);
+        let later = LAST_KNOWN_CALL + 1..END_OF_CALLS;
+        let unknown = later.chain([libc::SYS_clone3]).map(|call| (call, vec![])).collect();
         Ok(Self {
             everyone: build(allowed, refuse(libc::EPERM), SeccompAction::Allow)?,
             processes: build(unknown, SeccompAction::Allow, refuse(libc::ENOSYS))?,
@@ -121,13 +135,31 @@ fn no_new_namespace() -> Result<SeccompRule, BackendError> {
     SeccompRule::new(vec![argument(0, SeccompCmpOp::MaskedEq(NEW_NAMESPACES), 0)?])
 }
 
-/// The families a function has a use for. Others (AF_PACKET, AF_VSOCK, AF_ALG, …) are kernel surface without one.
+/// The families and protocols a function has a use for. Others (AF_PACKET, AF_VSOCK, AF_ALG, SCTP, MPTCP, …) are kernel
+/// surface without one, and the kernel would load modules for them.
 fn socket_kinds() -> Result<Vec<SeccompRule>, BackendError> {
     let route = SeccompRule::new(vec![
         argument(0, SeccompCmpOp::Eq, number(libc::AF_NETLINK))?,
         argument(2, SeccompCmpOp::Eq, number(libc::NETLINK_ROUTE))?,
     ])?;
-    Ok(vec![family(libc::AF_UNIX)?, family(libc::AF_INET)?, family(libc::AF_INET6)?, route])
+    let mut kinds = vec![family(libc::AF_UNIX)?, route];
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        for (kind, protocol) in [(libc::SOCK_STREAM, libc::IPPROTO_TCP), (libc::SOCK_DGRAM, libc::IPPROTO_UDP)] {
+            for protocol in [0, protocol] {
+                kinds.push(SeccompRule::new(vec![
+                    argument(0, SeccompCmpOp::Eq, number(family))?,
+                    argument(1, SeccompCmpOp::MaskedEq(SOCKET_TYPE), number(kind))?,
+                    argument(2, SeccompCmpOp::Eq, number(protocol))?,
+                ])?);
+            }
+        }
+    }
+    Ok(kinds)
+}
+
+/// None of these flags.
+fn without(index: u8, flags: i32) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![argument(index, SeccompCmpOp::MaskedEq(number(flags)), 0)?])
 }
 
 fn family(family: i32) -> Result<SeccompRule, BackendError> {
@@ -135,7 +167,7 @@ fn family(family: i32) -> Result<SeccompRule, BackendError> {
 }
 
 fn argument(index: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
-    // Both arguments used here are ints or flags whose upper half the kernel ignores: compare what it will see.
+    // All arguments used here are ints or flags whose upper half the kernel ignores: compare what it will see.
     SeccompCondition::new(index, SeccompCmpArgLen::Dword, operator, value)
 }
 
@@ -153,4 +185,22 @@ fn build(
     matched: SeccompAction,
 ) -> Result<BpfProgram, BackendError> {
     BpfProgram::try_from(SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_filters_compile_and_fit_into_the_kernel() {
+        let filters = Filters::compile().unwrap();
+        for program in [&filters.everyone, &filters.processes] {
+            assert!(program.len() < 4_096, "{} instructions", program.len());
+        }
+    }
+
+    #[test]
+    fn a_refused_call_is_one_that_exists() {
+        assert!(REFUSED.iter().all(|call| (0..=LAST_KNOWN_CALL).contains(call)));
+    }
 }

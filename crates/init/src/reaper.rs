@@ -64,7 +64,13 @@ impl<'a> Reaper<'a> {
             }
             if control.contains(PollFlags::IN) && !self.emptying {
                 match self.control.receive_now(ORDER_BYTES)? {
-                    Received::Message(message) => self.carry_out(&message)?,
+                    Received::Message(message) => {
+                        self.carry_out(&message)?;
+                        if self.emptying {
+                            // Without waiting: perhaps nobody is left who would make himself heard.
+                            reaped = Reaped::Some;
+                        }
+                    }
                     Received::Nothing => {}
                     Received::Closed => return Ok(()),
                 }
@@ -85,7 +91,6 @@ impl<'a> Reaper<'a> {
             Order::KillAll => {
                 sys::signal_everyone(libc::SIGKILL);
                 self.emptying = true;
-                self.reap()?;
             }
         }
         Ok(())

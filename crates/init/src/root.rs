@@ -22,9 +22,12 @@ const HIDDEN_FILES: &[&str] = &[
     "/proc/timer_list",
     "/proc/kcore",
     "/proc/sysrq-trigger",
+    "/proc/interrupts",
+    "/proc/latency_stats",
 ];
+/// `pressure` is the host's, and anybody may have the kernel watch it for them.
 const HIDDEN_DIRECTORIES: &[&str] =
-    &["/proc/fs", "/proc/bus", "/proc/irq", "/proc/sysvipc", "/proc/acpi", "/proc/scsi"];
+    &["/proc/fs", "/proc/bus", "/proc/irq", "/proc/sysvipc", "/proc/acpi", "/proc/scsi", "/proc/pressure"];
 
 /// Where the parts are on the host.
 #[derive(Debug)]

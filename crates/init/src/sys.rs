@@ -3,8 +3,8 @@
 use crate::{Failure, Trying};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, Gid, Uid, remove_capability_from_bounding_set, set_capabilities, set_thread_groups,
-    set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, Gid, Uid, capabilities, remove_capability_from_bounding_set, set_capabilities,
+    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -138,6 +138,22 @@ pub fn keep_only_capabilities(kept: CapabilitySet) -> Result<(), Failure> {
     }
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     set_capabilities(None, sets).trying(|| format!("keep only {kept:?}"))
+}
+
+/// Enters a new user namespace whose owner is this user of the present one. For root's child that does nothing else
+/// with it; async-signal-safe.
+///
+/// # Errors
+///
+/// The kernel's answer.
+pub fn own_user_namespace(owner: u32) -> io::Result<()> {
+    let sets = capabilities(None)?;
+    // The owner is who we are effectively. That takes the effective capabilities away, which some distributions want
+    // to see before they let anybody make a user namespace.
+    set_thread_res_uid(Uid::ROOT, Uid::from_raw(owner), Uid::ROOT)?;
+    set_capabilities(None, sets)?;
+    // SAFETY: always valid in a process with one thread; in others it fails.
+    check(unsafe { libc::unshare(libc::CLONE_NEWUSER) }).map(drop)
 }
 
 /// Sets a resource limit; never above what this process may have at most.

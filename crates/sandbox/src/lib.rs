@@ -48,7 +48,8 @@ pub trait Sandbox: Send + Sync + Debug {
     /// [`SandboxError`]; the sandbox can then only be terminated.
     fn assign(&self, assignment: &Assignment) -> Result<(), SandboxError>;
 
-    /// Starts a process of the function (uid 993, all limits, cwd `/var/task`). Blocks until it runs or cannot.
+    /// Starts a process of the function (uid 993, all limits, cwd `/var/task`). Blocks until it runs or cannot. The
+    /// [`SandboxEvent::Exited`] of one that ends at once can come before this returns. Thaws first if need be.
     ///
     /// # Errors
     ///

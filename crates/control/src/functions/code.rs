@@ -2,8 +2,8 @@
 //! used.
 
 use super::internal;
-use crate::FrontDoor;
 use crate::members::{Members, text};
+use crate::{FrontDoor, task};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use serde_json::Value;
 ///
 /// AWS's texts; nothing is kept of a refused package.
 pub(crate) async fn store(door: &FrontDoor, source: Members) -> Result<Code, ApiError> {
-    let zip = zip(source)?;
+    let zip = task::outcome(tokio::task::spawn_blocking(|| zip(source)), "decode a package").await?;
     door.stores.packages.put(zip).await.map_err(refused)
 }
 

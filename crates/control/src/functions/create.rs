@@ -19,12 +19,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Longest name without what stands around it in an ARN (documented).
-const NAME_CHARACTERS: usize = 64;
 /// Creates a function; answers 201 while it is Pending.
 pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members) -> Result<Answer, ApiError> {
     let Target { key, .. } = Target::of(&call.scope, &members)?;
-    name_fits(&key.name)?;
     unsupported::check(&members)?;
     let source = match members.remove("Code") {
         Some(Value::Object(source)) => source,
@@ -55,16 +52,6 @@ pub(super) async fn run(door: &Arc<FrontDoor>, call: &Call, mut members: Members
     // Recorded: the version that was published, but the function's own ARN.
     let shown = published.as_ref().unwrap_or(&record.latest);
     Ok(Answer::created(configuration(shown, None, View::Full)))
-}
-
-fn name_fits(name: &str) -> Result<(), ApiError> {
-    if name.chars().count() <= NAME_CHARACTERS {
-        return Ok(());
-    }
-    Err(ApiError::invalid_parameter(format!(
-        "1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: \
-         Member must have length less than or equal to {NAME_CHARACTERS}"
-    )))
 }
 
 /// A function with AWS's defaults and nothing of its own.

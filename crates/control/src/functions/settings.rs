@@ -4,7 +4,7 @@
 use crate::members::{Members, number, object, owned, text};
 use hearth_api::error::ApiError;
 use hearth_api::function::FunctionVersion;
-use hearth_core::limits::{ENVIRONMENT_VARIABLES_BYTES, MEMORY_MB, TIMEOUT_S};
+use hearth_core::limits::ENVIRONMENT_VARIABLES_BYTES;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -39,8 +39,7 @@ const PASSIVE: &[&str] = &["TracingConfig", "Architectures"];
 ///
 /// AWS's, for values that the model allows and Lambda does not. `version` may be half changed then.
 pub(super) fn apply(members: &Members, version: &mut FunctionVersion) -> Result<(), ApiError> {
-    in_range(members, "MemorySize", "memorySize", MEMORY_MB.1)?;
-    in_range(members, "Timeout", "timeout", TIMEOUT_S.1)?;
+    without_zero(text(members, "Handler").into_iter(), "Handler")?;
     replace(&mut version.runtime, owned(members, "Runtime"));
     replace(&mut version.handler, owned(members, "Handler"));
     replace(&mut version.role, owned(members, "Role"));
@@ -68,15 +67,12 @@ fn replace<T>(place: &mut T, value: Option<T>) {
     }
 }
 
-/// The model allows more memory and time than a function may have: other kinds of compute share its shapes.
-fn in_range(members: &Members, name: &str, shown: &str, largest: u32) -> Result<(), ApiError> {
-    match members.get(name).and_then(Value::as_i64) {
-        Some(value) if value > i64::from(largest) => Err(ApiError::validation(&[format!(
-            "Value '{value}' at '{shown}' failed to satisfy constraint: \
-             Member must have value less than or equal to {largest}"
-        )])),
-        Some(_) | None => Ok(()),
+/// No process can be started with a zero character in its environment, which is where these go.
+fn without_zero<'a>(mut texts: impl Iterator<Item = &'a str>, what: &str) -> Result<(), ApiError> {
+    if texts.any(|text| text.contains('\0')) {
+        return Err(ApiError::invalid_parameter(format!("{what} must not contain the character U+0000.")));
     }
+    Ok(())
 }
 
 fn variables(environment: &Members) -> Result<BTreeMap<String, String>, ApiError> {
@@ -90,6 +86,7 @@ fn variables(environment: &Members) -> Result<BTreeMap<String, String>, ApiError
             reserved.join(", ")
         )));
     }
+    without_zero(variables.values().filter_map(Value::as_str), "The value of an environment variable")?;
     let measured = serde_json::to_string(variables).unwrap_or_default();
     if measured.len() > ENVIRONMENT_VARIABLES_BYTES {
         return Err(ApiError::invalid_parameter(format!(
@@ -146,8 +143,9 @@ mod tests {
     }
 
     #[test]
-    fn memory_and_time_stop_where_functions_do() {
-        assert!(message(json!({ "MemorySize": 10_241 })).contains("Value '10241' at 'memorySize'"));
-        assert!(message(json!({ "Timeout": 901 })).contains("less than or equal to 900"));
+    fn what_no_process_could_be_started_with_is_refused() {
+        assert!(message(json!({ "Handler": "app.han\0dler" })).starts_with("Handler must not"));
+        let variables = json!({ "Environment": { "Variables": { "NAME": "val\0ue" } } });
+        assert!(message(variables).starts_with("The value of an environment variable must not"));
     }
 }

@@ -5,15 +5,22 @@ use crate::FrontDoor;
 use hearth_api::function::{FunctionKey, FunctionVersion, State, UpdateStatus};
 use hearth_store::{FunctionRecord, StoreError};
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
-/// Settles a function and its versions in the background.
+/// First and longest pause before it is tried again, seconds (ours).
+const PAUSE_S: (u64, u64) = (1, 60);
+
+/// Settles a function and its versions in the background. When the store fails (a full disk), it tries again: until it
+/// is settled, a function can be neither changed nor, if it is new, invoked.
 pub(crate) fn spawn(door: &Arc<FrontDoor>, key: FunctionKey) {
     let door = Arc::clone(door);
     tokio::spawn(async move {
-        if let Err(error) = settle(&door, &key).await {
-            // It stays as it is and is taken up again by the next start.
-            tracing::error!(function = %key, error = &error as &dyn std::error::Error, "could not settle the function");
+        let mut pause = PAUSE_S.0;
+        while let Err(error) = settle(&door, &key).await {
+            tracing::error!(function = %key, error = &error as &dyn std::error::Error, "could not settle it yet");
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+            pause = (pause * 2).min(PAUSE_S.1);
         }
         door.settled.notify_waiters();
     });
@@ -55,5 +62,90 @@ async fn settle(door: &FrontDoor, key: &FunctionKey) -> Result<(), StoreError> {
             Err(StoreError::Conflict(_)) => {}
             Err(other) => return Err(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{door, record, version};
+    use hearth_api::environments::BoxFuture;
+    use hearth_api::function::Scope;
+    use hearth_store::{FunctionUsage, Functions};
+    use std::collections::HashSet;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// A store whose disk is full for the next `failures` changes.
+    #[derive(Debug)]
+    struct FullFor {
+        failures: AtomicU32,
+        store: Arc<dyn Functions>,
+    }
+
+    impl Functions for FullFor {
+        fn create(&self, record: FunctionRecord) -> BoxFuture<'_, Result<Arc<FunctionRecord>, StoreError>> {
+            self.store.create(record)
+        }
+
+        fn get(&self, key: &FunctionKey) -> BoxFuture<'_, Result<Option<Arc<FunctionRecord>>, StoreError>> {
+            self.store.get(key)
+        }
+
+        fn cached(&self, key: &FunctionKey) -> Option<Arc<FunctionRecord>> {
+            self.store.cached(key)
+        }
+
+        fn update(&self, record: FunctionRecord) -> BoxFuture<'_, Result<Arc<FunctionRecord>, StoreError>> {
+            let less = |failures: u32| failures.checked_sub(1);
+            if self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok() {
+                return Box::pin(async { Err(StoreError::Io { what: "write".to_owned(), source: "full".into() }) });
+            }
+            self.store.update(record)
+        }
+
+        fn delete(&self, key: &FunctionKey) -> BoxFuture<'_, Result<Arc<FunctionRecord>, StoreError>> {
+            self.store.delete(key)
+        }
+
+        fn reservations(&self) -> BoxFuture<'_, Result<Vec<(FunctionKey, u32)>, StoreError>> {
+            self.store.reservations()
+        }
+
+        fn usage(&self, scope: &Scope) -> BoxFuture<'_, Result<FunctionUsage, StoreError>> {
+            self.store.usage(scope)
+        }
+
+        fn list(
+            &self,
+            scope: &Scope,
+            after: Option<&str>,
+            limit: usize,
+        ) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>> {
+            self.store.list(scope, after, limit)
+        }
+
+        fn unfinished(&self) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>> {
+            self.store.unfinished()
+        }
+
+        fn packages_in_use(&self) -> BoxFuture<'_, Result<HashSet<String>, StoreError>> {
+            self.store.packages_in_use()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_disk_is_waited_for() {
+        let (_data, door) = door();
+        let mut door = Arc::into_inner(door).expect("nobody else has it");
+        let store = Arc::clone(&door.stores.functions);
+        door.stores.functions = Arc::new(FullFor { failures: AtomicU32::new(3), store });
+        let door = Arc::new(door);
+        let pending = FunctionVersion { state: State::Pending, ..version("f") };
+        door.stores.functions.create(record(pending)).await.expect("stored");
+        let settled = door.settled.notified();
+        spawn(&door, version("f").key);
+        settled.await;
+        let found = door.stores.functions.get(&version("f").key).await.expect("read").expect("there");
+        assert_eq!(found.latest.state, State::Active);
     }
 }

@@ -113,17 +113,16 @@ impl Collected {
 
     /// Takes over what fits; returns whether something did not. An answer has at least one event if there is one.
     fn add(&mut self, page: LogPage) -> bool {
-        let (start, end) = (page.start, page.end);
+        let (start, end, first_page) = (page.start, page.end, self.events.is_empty());
         let mut events = page.events;
         if self.backwards {
             events.reverse();
         }
-        let first_page = self.events.is_empty();
         if events.is_empty() {
-            // Nothing (more) that way. An open end becomes the real one, so that what is written next will be seen.
-            if self.end == u64::MAX {
-                let real = if end == u64::MAX { 0 } else { end };
-                (self.start, self.end) = (start.min(real), real);
+            // Nothing (more) that way. A place beyond the end (an open one, or one in a stream that was deleted and made
+            // anew) becomes the real end, so that what is written next will be seen.
+            if first_page && end < self.end {
+                (self.start, self.end) = (start, end);
             }
             return false;
         }
@@ -203,9 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_stream_read_from_its_open_end_has_a_token_that_sees_what_comes() {
-        let mut collected = Collected::new(Token { backwards: true, position: u64::MAX }, 100);
-        assert!(!collected.add(LogPage { events: Vec::new(), start: u64::MAX, end: u64::MAX }));
-        assert_eq!((collected.start, collected.end), (0, 0));
+    fn a_stream_read_from_beyond_its_end_has_a_token_that_sees_what_comes() {
+        for token in [Token { backwards: true, position: u64::MAX }, Token { backwards: false, position: 500 }] {
+            let mut collected = Collected::new(token, 100);
+            assert!(!collected.add(LogPage { events: Vec::new(), start: 30, end: 30 }));
+            assert_eq!((collected.start, collected.end), (30, 30));
+        }
     }
 }

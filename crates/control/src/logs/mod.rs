@@ -12,11 +12,11 @@ mod pattern;
 mod put;
 mod streams;
 
-use crate::FrontDoor;
 use crate::answer::{Answer, HttpResponse, respond};
 use crate::body::{self, BodyError};
 use crate::lambda::Call;
 use crate::members::{Members, text};
+use crate::{FrontDoor, task};
 use bytes::Bytes;
 use hearth_api::error::{ApiError, ErrorKind, Protocol};
 use hearth_api::function::Scope;
@@ -62,16 +62,15 @@ where
         BodyError::Interrupted => ApiError::serialization("The request body could not be read."),
     })?;
     let (operation, members) = decode_logs(target, &body)?;
-    let _reader = door.readers.acquire().await.ok();
+    let reader = Arc::clone(&door.readers).acquire_owned().await.ok();
     let logs = Arc::clone(&door.stores.logs);
-    let task = tokio::task::spawn_blocking(move || {
+    let work = tokio::task::spawn_blocking(move || {
+        // Held until it is over: a client that hangs up stops nothing.
+        let _reader = reader;
         let request = Request { logs: &*logs, scope: &call.scope, members: &members };
         request.run(operation.name)
     });
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, operation = operation.name, "an operation ended without an answer");
-        Err(ApiError::internal())
-    })
+    task::outcome(work, operation.name).await
 }
 
 /// One request, decoded.

@@ -1,9 +1,9 @@
 //! `CreateLogStream` and `PutLogEvents`: writing logs by hand, beside what functions print.
 
-use super::{ANSWER_BYTES, ANSWER_EVENTS, EVENT_OVERHEAD_BYTES, Request, internal, invalid, no_group, no_stream};
+use super::{ANSWER_BYTES, ANSWER_EVENTS, EVENT_OVERHEAD_BYTES, Request, internal, invalid, no_group};
 use crate::members::{Members, number, text};
 use hearth_api::error::{ApiError, ErrorKind};
-use hearth_store::LogEvent;
+use hearth_store::{LogEvent, LogQuery};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -25,9 +25,10 @@ impl Request<'_> {
         let group = self.group()?;
         let name = self.text("logStreamName").ok_or_else(|| invalid("logStreamName has to be given."))?;
         let events = self.events()?;
-        let streams = self.logs.streams(self.scope, group).map_err(internal)?.ok_or_else(no_group)?;
-        if !streams.iter().any(|stream| stream.name == name) {
-            return Err(no_stream());
+        // Not by listing the group's streams, which may be thousands.
+        let nothing = LogQuery { limit: 0, ..LogQuery::default() };
+        if self.logs.read(self.scope, group, name, &nothing).map_err(internal)?.is_none() {
+            return Err(self.missing(group)?);
         }
         let stream = self.logs.open(self.scope, group, name).map_err(internal)?;
         stream.append(&events).map_err(internal)?;

@@ -169,7 +169,10 @@ fn a_cold_start_reports_its_init_once() {
     assert_eq!((first.duration_us, first.init_us, first.status), (11_000, Some(80_000), Status::Success));
     assert_eq!(environment.phase(), Phase::Idle);
 
-    run(&mut environment, 100, Event::Invoke(CALL));
+    let warm = run(&mut environment, 100, Event::Invoke(CALL));
+    let at = |wanted: Action| warm.iter().position(|action| *action == wanted).unwrap();
+    assert!(at(Action::LogStart(ID)) < at(Action::Thaw), "what unfinished work prints belongs to this invocation");
+    assert!(at(Action::Thaw) < at(Action::Dispatch(ID)));
     run(&mut environment, 105, Event::Respond { request_id: ID, answer: Answer::Accepted });
     assert_eq!(report(&run(&mut environment, 105, Event::Next)).init_us, None);
 }

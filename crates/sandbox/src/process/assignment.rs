@@ -4,7 +4,6 @@
 //! nothing else of it, and PID 1 has long lost the right to mount.
 
 use super::files::Files;
-use super::tmp::TmpMaker;
 use crate::{Assignment, SandboxError};
 use hearth_init::mount::{READ_ONLY, Tree, make_all_private};
 use hearth_init::{Failure, Trying, sys};
@@ -17,20 +16,17 @@ use std::thread;
 pub(crate) struct Target<'a> {
     pub(crate) pidfd: BorrowedFd<'a>,
     pub(crate) user_namespace: BorrowedFd<'a>,
-    pub(crate) number: u32,
-    pub(crate) owner: u32,
 }
 
-/// Makes and attaches all of them.
+/// Makes and attaches all of them; `/tmp` comes made.
 pub(crate) fn mount(
     files: &Files,
-    tmp: &TmpMaker,
     assignment: &Assignment,
+    tmp: Tree,
     target: &Target<'_>,
 ) -> Result<(), SandboxError> {
     let code = Tree::of(&assignment.code)?.mapped(READ_ONLY, target.user_namespace)?;
     let memory = Tree::of(&files.memory_facts(assignment.memory_mb)?)?.with(READ_ONLY)?;
-    let tmp = tmp.make(target.number, assignment.ephemeral_storage_mb, target.owner)?;
     let mut trees = vec![("/var/task", code), ("/proc/meminfo", memory), ("/tmp", tmp)];
     match last_of_each(&assignment.layers).as_slice() {
         [] => {}

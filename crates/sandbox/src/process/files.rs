@@ -72,11 +72,17 @@ impl Files {
     pub(crate) fn memory_facts(&self, memory_mb: u32) -> Result<PathBuf, Failure> {
         let path = self.memory.join(memory_mb.to_string());
         if !path.exists() {
-            // By rename: another thread may want the same file.
+            // The first one stays: another thread may have opened it already, and a file that has been replaced has no
+            // name under which it could be mounted.
             let unfinished = tempfile_name(&path);
-            fs::write(&unfinished, memory_text(memory_mb))
-                .and_then(|()| fs::rename(&unfinished, &path))
-                .trying(|| format!("write {}", path.display()))?;
+            let linked = fs::write(&unfinished, memory_text(memory_mb)).and_then(|()| {
+                let linked = fs::hard_link(&unfinished, &path);
+                fs::remove_file(&unfinished).and(linked)
+            });
+            match linked {
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+                done => done.trying(|| format!("write {}", path.display()))?,
+            }
         }
         Ok(path)
     }
@@ -126,6 +132,33 @@ fn memory_text(memory_mb: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_facts_that_somebody_has_opened_are_never_replaced() {
+        let data = tempfile::tempdir().expect("a directory");
+        let memory = data.path().join("meminfo");
+        fs::create_dir(&memory).expect("a directory");
+        let files = Files {
+            images: data.path().to_owned(),
+            resolver: data.path().to_owned(),
+            templates: data.path().to_owned(),
+            devices: data.path().to_owned(),
+            memory: memory.clone(),
+            layers: data.path().to_owned(),
+        };
+        let barrier = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let opened = fs::File::open(files.memory_facts(128).expect("facts")).expect("readable");
+                    let links = std::os::unix::fs::MetadataExt::nlink(&opened.metadata().expect("metadata"));
+                    assert!(links > 0, "what was opened still has a name");
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(&memory).expect("readable").count(), 1, "nothing unfinished is left");
+    }
 
     #[test]
     fn memory_facts_look_like_the_kernels() {

@@ -18,6 +18,7 @@ mod network;
 mod news;
 mod sandbox;
 mod spawner;
+mod teardown;
 mod tmp;
 mod user_namespace;
 
@@ -99,9 +100,7 @@ impl ProcessSandboxes {
             return Err(SandboxError::Misused("an instance id is made of letters, digits and dashes"));
         }
         let layout: Arc<dyn Layout> = cgroups::detect(&Mounts::read()?, &format!("hearth-{}", config.instance)).into();
-        for parent in layout.parents() {
-            cgroups::remove_tree(&parent)?;
-        }
+        cgroups::sweep(&layout.parents())?;
         let files = Files::create(&config.data)?;
         for parent in layout.parents() {
             fs::create_dir(&parent).trying(|| format!("create the cgroup {}", parent.display()))?;
@@ -128,9 +127,7 @@ impl ProcessSandboxes {
         }
         self.shared.spawners.stop();
         self.shared.network.stop()?;
-        for parent in self.shared.layout.parents() {
-            cgroups::remove_tree(&parent)?;
-        }
+        cgroups::sweep(&self.shared.layout.parents())?;
         self.shared.files.sweep()?;
         self.wait_for_loop_devices()
     }

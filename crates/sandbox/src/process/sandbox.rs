@@ -5,16 +5,15 @@ use super::assignment::{self, Target};
 use super::cgroups::{self, Entry, Group};
 use super::news::{self, Events, NEWS_BYTES};
 use super::spawner::{Order as Prepare, Prepared};
+use super::teardown::{PATIENCE, Unfinished, take_down, wait_readable};
 use crate::{Assignment, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sockets, StartedProcess, Usage};
 use hearth_api::guest::{FRAME_BYTES, News, Order, Program, SeatNews};
-use hearth_core::limits::PROCESSES;
+use hearth_core::limits::{EPHEMERAL_STORAGE_MB, PROCESSES};
 use hearth_init::channel::{Channel, Received};
+use hearth_init::mount::Tree;
 use hearth_init::pid1::{FUNCTION_GID, FUNCTION_UID};
 use hearth_init::{Failure, Trying};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Signal, pidfd_send_signal};
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,12 +21,8 @@ use std::os::unix::fs::fchown;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
-
-/// How long PID 1 may take to set itself up, and to end (ours: milliseconds, and a slow machine must not fail).
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A sandbox of namespaces, control groups and a system-call filter.
 #[derive(Debug)]
@@ -38,28 +33,12 @@ pub(crate) struct ProcessSandbox {
     control: Arc<Channel>,
     events: Arc<Events>,
     sockets: Mutex<Option<Sockets>>,
+    /// `/tmp` of the usual size, made while PID 1 was setting itself up.
+    tmp: Mutex<Option<Tree>>,
     assigned: AtomicBool,
     frozen: AtomicBool,
     /// `None` once terminated.
     group: RwLock<Option<Box<dyn Group>>>,
-}
-
-/// What there is of a sandbox that is being made: given back if it does not come to be.
-struct Unfinished<'a> {
-    shared: &'a Shared,
-    number: u32,
-    group: Option<Box<dyn Group>>,
-    pidfd: Option<OwnedFd>,
-}
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        let Some(group) = self.group.take() else { return };
-        let pidfd = self.pidfd.as_ref().map(AsFd::as_fd);
-        if let Err(error) = take_down(self.shared, self.number, pidfd, group.as_ref(), false) {
-            tracing::warn!("take down a sandbox that could not be prepared: {error}");
-        }
-    }
 }
 
 impl ProcessSandbox {
@@ -101,13 +80,14 @@ impl ProcessSandbox {
         let prepared = shared.spawners.prepare(&order)?;
         drop(order); // the only other end is now PID 1's
         unfinished.pidfd = Some(prepared.pidfd.try_clone().trying(|| "keep the pidfd of PID 1".to_owned())?);
+        let tmp = shared.tmp.make(number, EPHEMERAL_STORAGE_MB.2, first_uid)?;
         let sockets = wait_until_ready(&control, shared.network.exposed())?;
         let (control, events) = (Arc::new(control), Arc::new(Events::new(events)));
         news::forward(&executor, Arc::clone(&control), Arc::clone(&events))?;
         let group = RwLock::new(unfinished.group.take());
         let (assigned, frozen) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (shared, sockets) = (Arc::clone(shared), Mutex::new(Some(sockets)));
-        Ok(Self { shared, number, prepared, control, events, sockets, assigned, frozen, group })
+        let (shared, sockets, tmp) = (Arc::clone(shared), Mutex::new(Some(sockets)), Mutex::new(Some(tmp)));
+        Ok(Self { shared, number, prepared, control, events, sockets, tmp, assigned, frozen, group })
     }
 
     /// Uses the groups, unless the sandbox is terminated.
@@ -118,6 +98,10 @@ impl ProcessSandbox {
 
     fn owner(&self) -> u32 {
         self.shared.numbers.first_uid(self.number)
+    }
+
+    fn take_tmp(&self) -> Option<Tree> {
+        self.tmp.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn set_frozen(&self, frozen: bool) -> Result<(), SandboxError> {
@@ -200,13 +184,16 @@ impl Sandbox for ProcessSandbox {
         if self.assigned.swap(true, Ordering::AcqRel) {
             return Err(SandboxError::Misused("a sandbox can be assigned once"));
         }
-        let target = Target {
-            pidfd: self.prepared.pidfd.as_fd(),
-            user_namespace: self.prepared.user_namespace.as_fd(),
-            number: self.number,
-            owner: self.owner(),
+        let target =
+            Target { pidfd: self.prepared.pidfd.as_fd(), user_namespace: self.prepared.user_namespace.as_fd() };
+        let tmp = match self.take_tmp() {
+            Some(tmp) if assignment.ephemeral_storage_mb == EPHEMERAL_STORAGE_MB.2 => tmp,
+            usual => {
+                drop(usual); // its device is free for this one
+                self.shared.tmp.make(self.number, assignment.ephemeral_storage_mb, self.owner())?
+            }
         };
-        assignment::mount(&self.shared.files, &self.shared.tmp, assignment, &target)
+        assignment::mount(&self.shared.files, assignment, tmp, &target)
     }
 
     fn start(&self, process: &ProcessSpec) -> Result<StartedProcess, SandboxError> {
@@ -264,6 +251,7 @@ impl Sandbox for ProcessSandbox {
     fn terminate(&self) -> Result<(), SandboxError> {
         let group = self.group.write().unwrap_or_else(PoisonError::into_inner).take();
         let Some(group) = group else { return Ok(()) };
+        drop(self.take_tmp());
         let frozen = self.frozen.load(Ordering::Acquire);
         take_down(&self.shared, self.number, Some(self.prepared.pidfd.as_fd()), group.as_ref(), frozen)
     }
@@ -275,34 +263,6 @@ impl Drop for ProcessSandbox {
             tracing::warn!("terminate a sandbox that was dropped: {error}");
         }
     }
-}
-
-/// Kills PID 1, and with it everything; then removes the groups. The user ids are used again only if all went well.
-fn take_down(
-    shared: &Shared,
-    number: u32,
-    pidfd: Option<BorrowedFd<'_>>,
-    group: &dyn Group,
-    frozen: bool,
-) -> Result<(), SandboxError> {
-    if let Some(pidfd) = pidfd {
-        match pidfd_send_signal(pidfd, Signal::KILL) {
-            Err(Errno::SRCH) => {}
-            sent => sent.trying(|| "kill PID 1".to_owned())?,
-        }
-        if frozen && !group.dies_frozen() {
-            group.freeze(false)?; // after the kill: nothing of the function runs again
-        }
-        let ended = wait_readable(pidfd, PATIENCE).trying(|| "wait for the end of PID 1".to_owned())?;
-        if !ended {
-            let what = "wait for the end of PID 1".to_owned();
-            return Err(SandboxError::System { what, source: io::ErrorKind::TimedOut.into() });
-        }
-    }
-    shared.network.unlink(number)?;
-    group.remove()?;
-    shared.numbers.give_back(number);
-    Ok(())
 }
 
 fn wait_until_ready(control: &Channel, exposed: &[u16]) -> Result<Sockets, SandboxError> {
@@ -344,17 +304,4 @@ fn receive(seat: &Channel) -> Result<Option<SeatNews>, SandboxError> {
 
 fn is_closed(cause: &io::Error) -> bool {
     matches!(cause.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected)
-}
-
-/// Whether a descriptor becomes readable in time.
-fn wait_readable(descriptor: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
-    let until = Instant::now() + patience;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        match poll(&mut [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)], Some(&timeout)) {
-            Err(Errno::INTR) => {}
-            ready => return Ok(ready? > 0),
-        }
-    }
 }

@@ -1,10 +1,11 @@
 //! A user namespace made ahead of the process that will live in it.
-#![expect(unsafe_code, reason = "a clone whose child only waits")]
+#![expect(unsafe_code, reason = "a clone whose child makes a few system calls and waits")]
 
 use hearth_init::sys::{self, Cloned};
 use hearth_init::{Failure, Trying};
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use std::fs::{self, File};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 /// User and group ids of one sandbox.
@@ -13,8 +14,12 @@ pub(crate) const IDS_EACH: u32 = 1_024;
 /// Inside, ids 0 to 1,023; outside, a range nobody else has.
 ///
 /// It exists before PID 1 does, because PID 1's root file system is mapped with it; and it is complete, because only
-/// somebody outside may write a map of more than one id. Made by a child that does nothing and lives until we hold
+/// somebody outside may write a map of more than one id. Made by a child that does nothing else and lives until we hold
 /// the namespace.
+///
+/// It belongs to the first of its ids, not to root: what the kernel limits by user (inotify instances, pending signals,
+/// timers, message queues, locked memory) it charges to the owners of all namespaces around, too. Owned by root, one
+/// function could use up what root and every neighbour have together.
 pub(crate) fn create(first_uid: u32) -> Result<OwnedFd, Failure> {
     make(first_uid).map(|(namespace, _)| namespace)
 }
@@ -28,17 +33,38 @@ pub(crate) fn create_and_wait(first_uid: u32) -> Result<OwnedFd, Failure> {
 }
 
 fn make(first_uid: u32) -> Result<(OwnedFd, OwnedFd), Failure> {
-    // SAFETY: the child makes one async-signal-safe call.
-    match unsafe { sys::clone_process(libc::CLONE_NEWUSER, None) }? {
-        Cloned::Child => sys::pause_for_ever(),
+    let (mut told, tell) = io::pipe().trying(|| "make a pipe".to_owned())?;
+    // SAFETY: the child makes async-signal-safe calls only.
+    match unsafe { sys::clone_process(0, None) }? {
+        Cloned::Child => {
+            let errno = sys::own_user_namespace(first_uid).err().and_then(|cause| cause.raw_os_error()).unwrap_or(0);
+            if rustix::io::write(&tell, &errno.to_ne_bytes()).is_err() {
+                sys::exit_now(1)
+            }
+            sys::pause_for_ever()
+        }
         Cloned::Parent { pid, pidfd } => {
-            let map = format!("0 {first_uid} {IDS_EACH}");
-            let made = fs::write(format!("/proc/{pid}/uid_map"), &map)
-                .and_then(|()| fs::write(format!("/proc/{pid}/gid_map"), &map))
-                .and_then(|()| File::open(format!("/proc/{pid}/ns/user")))
-                .trying(|| format!("map user ids {first_uid} and up"));
+            drop(tell);
+            let made = hear(&mut told).trying(|| format!("make a user namespace of user {first_uid}"));
+            let made = made.and_then(|()| {
+                let map = format!("0 {first_uid} {IDS_EACH}");
+                fs::write(format!("/proc/{pid}/uid_map"), &map)
+                    .and_then(|()| fs::write(format!("/proc/{pid}/gid_map"), &map))
+                    .and_then(|()| File::open(format!("/proc/{pid}/ns/user")))
+                    .trying(|| format!("map user ids {first_uid} and up"))
+            });
             pidfd_send_signal(&pidfd, Signal::KILL).trying(|| "end the maker of a user namespace".to_owned())?;
             made.map(|namespace| (namespace.into(), pidfd))
         }
+    }
+}
+
+/// What became of the child: the errno it says, or its end.
+fn hear(told: &mut PipeReader) -> io::Result<()> {
+    let mut errno = [0; 4];
+    told.read_exact(&mut errno)?;
+    match i32::from_ne_bytes(errno) {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
     }
 }

@@ -40,7 +40,14 @@ pub(crate) const ATTEMPTS: &[(&str, &str)] = &[
     ("af_alg", "EPERM"),
     ("netlink audit", "EPERM"),
     ("raw socket", "EPERM"),
-    ("unknown call", "EPERM"),
+    ("sctp", "EPERM"),
+    ("mptcp", "EPERM"),
+    ("huge pages", "EPERM"),
+    ("huge memfd", "EPERM"),
+    ("core scheduling", "EPERM"),
+    ("io_setup", "EPERM"),
+    ("later call", "ENOSYS"),
+    ("unknown call", "ENOSYS"),
     ("x32 call", "EPERM"),
     ("setuid 0", "EPERM"),
     ("setgroups", "EPERM"),
@@ -49,6 +56,7 @@ pub(crate) const ATTEMPTS: &[(&str, &str)] = &[
     ("raise nofile", "EPERM"),
     ("nice", "EACCES"),
     ("tcp", "ok"),
+    ("udp", "ok"),
     ("unix", "ok"),
     ("netlink route", "ok"),
     ("thread", "ok"),
@@ -62,6 +70,18 @@ pub(crate) fn run(name: &str) -> ExitCode {
     }
     if name == "forks" {
         return forks();
+    }
+    if name == "hoard" {
+        return hoard();
+    }
+    if name == "fill sockets" {
+        return fill_sockets();
+    }
+    if name == "hold 40 MB" {
+        let held = vec![1_u8; 40 << 20];
+        drop(writeln!(std::io::stdout(), "holding"));
+        std::hint::black_box(&held);
+        wait_for_ever();
     }
     let words = if attempt(name) < 0 { errno() } else { "ok".to_owned() };
     // Not println: a closed pipe is no panic here.
@@ -92,22 +112,50 @@ fn descriptors() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Takes all inotify instances there are, and keeps them.
+fn hoard() -> ExitCode {
+    let taken = std::iter::repeat_with(|| call(libc::SYS_inotify_init1, [0; 6])).take_while(|fd| *fd >= 0).count();
+    let why = errno();
+    drop(writeln!(std::io::stdout(), "{taken} {why}"));
+    wait_for_ever()
+}
+
+/// Lets data wait in sockets until the kernel takes no more; says how much, bytes.
+fn fill_sockets() -> ExitCode {
+    let fill = || -> std::io::Result<usize> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let (mut held, mut waiting) = (Vec::new(), 0);
+        for _ in 0..100 {
+            let mut one = std::net::TcpStream::connect(listener.local_addr()?)?;
+            held.push(listener.accept()?);
+            one.set_nonblocking(true)?;
+            waiting += std::iter::from_fn(|| one.write(&[0; 64 * 1024]).ok()).sum::<usize>();
+            held.push((one, listener.local_addr()?));
+        }
+        Ok(waiting)
+    };
+    let waiting = fill().map_or_else(|cause| cause.to_string(), |waiting| waiting.to_string());
+    drop(writeln!(std::io::stdout(), "{waiting}"));
+    ExitCode::SUCCESS
+}
+
 /// Forks until refused; the children stay.
 fn forks() -> ExitCode {
     let forked = std::iter::from_fn(|| {
         // SAFETY: this program has one thread, and the child only waits.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
-            loop {
-                // SAFETY: always valid.
-                unsafe { libc::pause() };
-            }
+            wait_for_ever();
         }
         (pid > 0).then_some(pid)
     })
     .count();
     let why = errno();
     drop(writeln!(std::io::stdout(), "{forked} {why}"));
+    wait_for_ever()
+}
+
+fn wait_for_ever() -> ! {
     loop {
         // SAFETY: always valid.
         unsafe { libc::pause() };
@@ -175,6 +223,13 @@ fn attempt(name: &str) -> i64 {
         "af_alg" => socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0),
         "netlink audit" => socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT),
         "raw socket" => socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP),
+        "sctp" => socket(libc::AF_INET, libc::SOCK_SEQPACKET, libc::IPPROTO_SCTP),
+        "mptcp" => socket(libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_MPTCP),
+        "huge pages" => call(libc::SYS_mmap, [0, 0x20_0000, 3, i64::from(libc::MAP_HUGETLB | 0x22), -1, 0]),
+        "huge memfd" => call(libc::SYS_memfd_create, [text(c"x"), libc::MFD_HUGETLB.into(), 0, 0, 0, 0]),
+        "core scheduling" => call(libc::SYS_prctl, [62, 0, 0, 0, 0, 0]),
+        "io_setup" => one(libc::SYS_io_setup),
+        "later call" => one(463),
         "unknown call" => one(500),
         "x32 call" => one(0x4000_0000 | libc::SYS_getpid),
         "setuid 0" => one(libc::SYS_setuid),
@@ -184,6 +239,7 @@ fn attempt(name: &str) -> i64 {
         "raise nofile" => raise_nofile(),
         "nice" => call(libc::SYS_setpriority, [0, 0, -5, 0, 0, 0]),
         "tcp" => socket(libc::AF_INET, libc::SOCK_STREAM, 0),
+        "udp" => socket(libc::AF_INET6, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, libc::IPPROTO_UDP),
         "unix" => socket(libc::AF_UNIX, libc::SOCK_STREAM, 0),
         "netlink route" => socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
         "thread" => std::thread::spawn(|| 0).join().unwrap_or(-1),

@@ -2,7 +2,7 @@
 
 use crate::Test;
 use crate::attempts::ATTEMPTS;
-use crate::rig::{Rig, program};
+use crate::rig::{Rig, program, read_line};
 use std::fs;
 use std::net::TcpListener;
 
@@ -11,6 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_host_cannot_be_read", the_host_cannot_be_read),
     ("the_host_cannot_be_reached", the_host_cannot_be_reached),
     ("neighbours_share_nothing", neighbours_share_nothing),
+    ("what_the_kernel_counts_by_user_is_not_shared", what_the_kernel_counts_by_user_is_not_shared),
 ];
 
 fn forbidden_system_calls_are_refused(rig: &Rig) {
@@ -50,7 +51,7 @@ fn the_host_cannot_be_read(rig: &Rig) {
     }
     // These may be read, and say nothing.
     assert_eq!(sandbox.output("cd /proc; cat cmdline keys modules partitions kcore kallsyms 2>/dev/null; true"), "");
-    assert_eq!(sandbox.output("ls -A /proc/fs /proc/bus /proc/irq 2>/dev/null | grep -v :; true"), "");
+    assert_eq!(sandbox.output("ls -A /proc/fs /proc/bus /proc/irq /proc/pressure 2>/dev/null | grep -v :; true"), "");
     let environment = sandbox.output("cat /proc/1/cmdline");
     assert!(environment.starts_with("hearth-spawner"), "{environment}");
 }
@@ -79,4 +80,18 @@ fn neighbours_share_nothing(rig: &Rig) {
     for kind in ["mnt", "pid", "net", "ipc", "uts", "user"] {
         assert_ne!(of(one.sandbox.pid(), kind), of(other.sandbox.pid(), kind), "{kind}");
     }
+}
+
+/// Such counts go up at every owner of a user namespace around: none of them may be root, or a neighbour's.
+fn what_the_kernel_counts_by_user_is_not_shared(rig: &Rig) {
+    let (one, other) = (rig.sandbox(), rig.sandbox());
+    let hoard = || program(&["/bin/hostile"], &["attempt", "hoard"]);
+    let first = one.sandbox.start(&hoard()).unwrap();
+    let hoarded = read_line(&first.stdout);
+    assert!(hoarded.ends_with(" EMFILE") && hoarded != "0 EMFILE", "{hoarded}");
+    rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).expect("root still has some");
+    let second = other.sandbox.start(&hoard()).unwrap();
+    assert_eq!(read_line(&second.stdout), hoarded);
+    one.empty();
+    other.empty();
 }

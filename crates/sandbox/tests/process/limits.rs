@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 pub(crate) const TESTS: &[Test] = &[
     ("resource_limits_are_as_on_aws", resource_limits_are_as_on_aws),
     ("too_much_memory_is_an_oom_kill", too_much_memory_is_an_oom_kill),
+    ("what_waits_in_sockets_is_limited", what_waits_in_sockets_is_limited),
     ("a_full_tmp_is_enospc_and_not_memory", a_full_tmp_is_enospc_and_not_memory),
     ("forks_are_refused_at_the_limit", forks_are_refused_at_the_limit),
     ("descriptors_end_at_the_limit", descriptors_end_at_the_limit),
@@ -38,15 +39,30 @@ fn too_much_memory_is_an_oom_kill(rig: &Rig) {
     assert_eq!(ran.status, ExitStatus::Signal(9), "{ran:?}");
     assert!(sandbox.sandbox.usage().unwrap().oom_kills >= 1);
     // What fits is counted, and what was given back is not.
-    let (started, _) = sandbox.start_until_line("x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ready; sleep 1000");
-    // The kernel adds up its counters of each processor now and then, and some pages are not there yet.
+    let hold = crate::rig::program(&["/bin/hostile"], &["attempt", "hold 40 MB"]);
+    let started = sandbox.sandbox.start(&hold).unwrap();
+    assert_eq!(crate::rig::read_line(&started.stdout), "holding");
+    // The kernel adds up its counters of each processor now and then.
     let used = || sandbox.sandbox.usage().unwrap().memory_bytes;
-    wait_until("40 MB are counted", || used() > 30_000_000);
+    wait_until("40 MB are counted", || used() > 40_000_000);
     assert!(used() < 134_217_728, "{} bytes", used());
     drop(started);
     sandbox.empty();
     wait_until("they are given back", || used() < 10_000_000);
     assert_eq!(sandbox.output("echo alive"), "alive");
+}
+
+/// The kernel would take some megabytes for each connection, and each function may have half a million of them.
+fn what_waits_in_sockets_is_limited(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    if is_without("memory", &rig.sandboxes_capabilities().memory) {
+        return;
+    }
+    let ran = sandbox.run_program(&crate::rig::program(&["/bin/hostile"], &["attempt", "fill sockets"])).unwrap();
+    // Killed for want of memory is as good.
+    let waiting: u64 = ran.stdout.trim().parse().unwrap_or(0);
+    assert!(waiting < 150_000_000, "{waiting} bytes wait in a function of 128 MB: {ran:?}");
+    assert!(waiting > 0 || ran.status == ExitStatus::Signal(9), "{ran:?}");
 }
 
 fn a_full_tmp_is_enospc_and_not_memory(rig: &Rig) {

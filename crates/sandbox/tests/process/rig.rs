@@ -36,6 +36,8 @@ pub(crate) struct Rig {
     pub(crate) tree: PathBuf,
     pub(crate) code: PathBuf,
     pub(crate) runtime: Runtime,
+    /// Two runs on one machine would sweep each other's: the second waits.
+    _alone: File,
 }
 
 /// A shell's whole life.
@@ -54,12 +56,15 @@ pub(crate) struct TestSandbox<'a> {
 
 impl Rig {
     pub(crate) fn new() -> Self {
+        // Control groups have fixed names, so that a run sweeps what an aborted one has left.
+        let alone = File::create(std::env::temp_dir().join("hearth-sandbox-tests.lock")).unwrap();
+        rustix::fs::flock(&alone, rustix::fs::FlockOperation::LockExclusive).unwrap();
         let home = TempDir::new().unwrap();
         let tree = make_tree(&home.path().join("tree"));
         let code = make_code(&home.path().join("code"));
         let runtime = Runtime::new().unwrap();
         let sandboxes = ProcessSandboxes::start(config(home.path(), "test")).unwrap();
-        Self { sandboxes, home, tree, code, runtime }
+        Self { sandboxes, home, tree, code, runtime, _alone: alone }
     }
 
     pub(crate) fn sandboxes_capabilities(&self) -> Capabilities {

@@ -5,6 +5,8 @@ use super::blocking::blocking;
 use super::directory::failed;
 use crate::StoreError;
 use rusqlite::Connection;
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -76,6 +78,7 @@ fn known() -> i64 {
 
 /// Opens the database for writing and brings its tables up to date.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    close_to_others(path).map_err(|source| failed("make", path, source))?;
     let settle = || -> rusqlite::Result<Result<Connection, i64>> {
         let mut connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -105,6 +108,13 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         )),
         Err(source) => Err(failed("open", path, source)),
     }
+}
+
+/// Environment variables and events are nobody else's, and others may pass through the data directory. SQLite would make
+/// the file readable for all, and gives those beside it the same permissions.
+fn close_to_others(path: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
 }
 
 /// A connection that only reads: in WAL mode it neither waits for the writer nor makes it wait.
@@ -198,6 +208,20 @@ mod tests {
                 .unwrap()
         };
         assert_eq!((setting("journal_mode").as_str(), setting("synchronous").as_str()), ("wal", "2"));
+    }
+
+    #[test]
+    fn only_its_owner_can_read_it() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("hearth.db");
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let _database = open(&path).unwrap();
+        let files: Vec<_> = std::fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap()).collect();
+        assert!(files.len() > 1, "the write-ahead log is there: {files:?}");
+        for file in files {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{file:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use hearth_api::runtime_tree::RuntimeTree;
 use hearth_core::environment::{Action, Call, Event, ExecutionEnvironment, Moment, Phase, Rejected, Stage};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
+use hearth_core::limits::INIT_MAX_MS;
 use hearth_sandbox::{ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, StartedProcess};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -267,9 +268,12 @@ impl Driver {
                     self.idle_since = now;
                 }
             }
-            Phase::Init { .. } | Phase::Invoke { .. } => {
+            phase @ (Phase::Init { .. } | Phase::Invoke { .. }) => {
                 if now.since(self.memory.sampled) >= SAMPLE_EVERY_US {
                     self.sample_memory();
+                }
+                if init_overruns(phase, now) {
+                    self.limit_cpu(true);
                 }
                 self.feed(Event::Deadline);
             }
@@ -472,6 +476,13 @@ impl Driver {
     }
 }
 
+/// Whether an Init inside an invocation has had full speed for as long as an Init phase lasts: a module body that never
+/// ends must not have the machine for the whole function timeout.
+fn init_overruns(phase: Phase, now: Moment) -> bool {
+    let Phase::Invoke { started, stage: Stage::Init { .. }, .. } = phase else { return false };
+    now.since(started) >= INIT_MAX_MS * 1_000
+}
+
 /// The runtime's state in the words of the Runtime API's errors (RIE `core/states.go`).
 fn runtime_state(phase: Phase) -> &'static str {
     match phase {
@@ -481,5 +492,20 @@ fn runtime_state(phase: Phase) -> &'static str {
         Phase::Invoke { stage: Stage::Running, .. } => "Running",
         Phase::Invoke { stage: Stage::Answered { .. }, .. } => "RuntimeResponseSentState",
         Phase::Reset { .. } | Phase::Shutdown { .. } | Phase::Gone => "Exited",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_speed_in_a_suppressed_init_ends_with_what_an_init_phase_may_take() {
+        let call = Call { request_id: RequestId(1), timeout_ms: 900_000 };
+        let phase = |stage| Phase::Invoke { call, deadline: Moment(u64::MAX), started: Moment(5), stage };
+        let late = Moment(INIT_MAX_MS * 1_000 + 5);
+        assert!(init_overruns(phase(Stage::Init { reported: false }), late));
+        assert!(!init_overruns(phase(Stage::Init { reported: false }), Moment(late.0 - 1)));
+        assert!(!init_overruns(phase(Stage::Running), late));
     }
 }

@@ -58,7 +58,7 @@ impl Driver {
         launch::start(&self.me, &self.sandbox, &self.process, generation);
     }
 
-    fn limit_cpu(&mut self, limited: bool) {
+    pub(super) fn limit_cpu(&mut self, limited: bool) {
         if self.cpu_limited != limited {
             self.cpu_limited = limited;
             let done = self.sandbox.limit_cpu(limited.then_some(self.me.function.memory_mb));

@@ -70,40 +70,51 @@ pub(crate) fn remove(directory: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Removes a directory and all below it, together with the processes in them: whatever an earlier run that was killed
-/// has left, frozen or not.
-pub(crate) fn remove_tree(directory: &Path) -> Result<(), Failure> {
-    let Ok(entries) = fs::read_dir(directory) else { return Ok(()) };
-    let below: Vec<PathBuf> = entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| entry.path())
-        .collect();
-    for directory in below {
-        remove_tree(&directory)?;
+/// Removes directories and all below them, together with the processes in them: whatever an earlier run that was
+/// killed has left, frozen or not.
+///
+/// First everybody everywhere is killed and thawed: who is frozen in one hierarchy does not leave those of another.
+pub(crate) fn sweep(parents: &[PathBuf]) -> Result<(), Failure> {
+    let all: Vec<PathBuf> = parents.iter().flat_map(|parent| tree(parent)).collect();
+    for directory in &all {
+        kill_members(directory)?;
     }
-    empty(directory)?;
-    remove(directory)
+    for directory in &all {
+        empty(directory)?;
+        remove(directory)?;
+    }
+    Ok(())
 }
 
+/// A directory and all below it, the deepest first; none if it is not there.
+fn tree(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let below = entries.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    below.flat_map(|entry| tree(&entry.path())).chain([directory.to_owned()]).collect()
+}
+
+/// Kills, then thaws, so that nobody runs again. Says whether there was anybody.
+fn kill_members(directory: &Path) -> Result<bool, Failure> {
+    let members = read(directory, "cgroup.procs")?;
+    for member in members.lines() {
+        if let Some(pid) = member.parse().ok().and_then(Pid::from_raw) {
+            // Gone already is as good.
+            kill_process(pid, Signal::KILL).ok();
+        }
+    }
+    // Only one of the two files exists, if any.
+    write_if_there(directory, "cgroup.freeze", "0")?;
+    write_if_there(directory, "freezer.state", "THAWED")?;
+    Ok(!members.is_empty())
+}
+
+/// What is still there after a while keeps the directory from being removed, which is then reported.
 fn empty(directory: &Path) -> Result<(), Failure> {
     let until = Instant::now() + EMPTY_WITHIN;
-    loop {
-        let members = read(directory, "cgroup.procs")?;
-        if members.is_empty() || Instant::now() > until {
-            return Ok(()); // what is still there keeps the directory from being removed, which is then reported
-        }
-        for member in members.lines() {
-            if let Some(pid) = member.parse().ok().and_then(Pid::from_raw) {
-                // Gone already is as good.
-                kill_process(pid, Signal::KILL).ok();
-            }
-        }
-        // After the kill, so that nothing runs again. Only one of the two files exists, if any.
-        write_if_there(directory, "cgroup.freeze", "0")?;
-        write_if_there(directory, "freezer.state", "THAWED")?;
+    while kill_members(directory)? && Instant::now() < until {
         thread::sleep(PAUSE);
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod v1;
 mod v2;
 
 pub(crate) use detect::{Mounts, detect};
-pub(crate) use directory::remove_tree;
+pub(crate) use directory::sweep;
 
 use crate::{Support, Usage};
 use hearth_init::Failure;

@@ -175,6 +175,8 @@ impl Group for V1Group {
             directory::write(memory, "memory.limit_in_bytes", &bytes)?;
             // Memory and swap together: the function must not live on in the host's swap.
             directory::write_if_there(memory, "memory.memsw.limit_in_bytes", &bytes)?;
+            // What waits in TCP and UDP sockets is counted only where it is limited, and apart; in v2 it is memory.
+            directory::write_if_there(memory, "memory.kmem.tcp.limit_in_bytes", &bytes)?;
         }
         self.pids.as_ref().map_or(Ok(()), |pids| directory::write(pids, "pids.max", &processes.to_string()))
     }

@@ -123,6 +123,14 @@ fn end(file: &File, head: &Head) -> io::Result<u64> {
     Ok(end)
 }
 
+/// Where the record ends that begins at `start`, and its timestamp, with no look at the rest of it; `None` when none does
+/// before `limit`.
+pub(super) fn glance(window: &mut Window<'_>, start: u64, limit: u64) -> io::Result<Option<(u64, i64)>> {
+    let stamp = window.bytes(start, start.saturating_add(record::STAMP_BYTES as u64))?.and_then(record::stamp);
+    let ends = stamp.map(|(length, timestamp_ms)| (start.saturating_add(length), timestamp_ms));
+    Ok(ends.filter(|(end, _)| *end <= limit))
+}
+
 /// The record that begins at `start`, and where it ends; `None` when none does before `limit`.
 pub(super) fn at<'w>(
     window: &'w mut Window<'_>,

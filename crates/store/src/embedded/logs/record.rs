@@ -88,6 +88,15 @@ pub(super) fn length(bytes: &[u8]) -> Option<u64> {
     (OVERHEAD..=RECORD_BYTES).contains(&known).then_some(u64::from(length))
 }
 
+/// Bytes of a record up to its ingestion time.
+pub(super) const STAMP_BYTES: usize = 4 + 8;
+
+/// Length and timestamp of a record from its first [`STAMP_BYTES`]; `None` when no record has that length.
+pub(super) fn stamp(bytes: &[u8]) -> Option<(u64, i64)> {
+    let timestamp_ms = i64::from_le_bytes(*bytes.get(4..)?.first_chunk()?);
+    Some((length(bytes)?, timestamp_ms))
+}
+
 /// Reads one whole record.
 pub(super) fn parse(record: &[u8]) -> Option<Record<'_>> {
     let (before, trailer) = record.split_last_chunk::<4>()?;

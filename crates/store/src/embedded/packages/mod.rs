@@ -83,9 +83,15 @@ impl PackageFiles {
         }
         let code = Code { sha256: BASE64_STANDARD.encode(Sha256::digest(zip)), size };
         let home = self.home(&code.sha256);
-        if exists(&home)? {
-            return Ok(code);
+        if !exists(&home)? {
+            self.make(zip, &home)?;
         }
+        // Also when somebody else has just made it: they may not have come to this yet.
+        sync(&self.data.packages())?;
+        Ok(code)
+    }
+
+    fn make(&self, zip: &[u8], home: &Path) -> Result<(), PackageError> {
         let mut package = unpack::Package::read(zip)?;
         let scratch = self.data.scratch()?;
         let tree = scratch.path().join("tree");
@@ -94,13 +100,12 @@ impl PackageFiles {
         write_synced(&scratch.path().join("zip"), zip)?;
         write_synced(&scratch.path().join("size"), unzipped.to_string().as_bytes())?;
         sync(scratch.path())?;
-        match fs::rename(scratch.path(), &home) {
-            Ok(()) => sync(&self.data.packages())?,
+        match fs::rename(scratch.path(), home) {
+            Ok(()) => Ok(()),
             // Somebody put the same bytes at the same time and was faster.
-            Err(_) if exists(&home)? => {}
-            Err(source) => return Err(failed("make", &home, source).into()),
+            Err(_) if exists(home)? => Ok(()),
+            Err(source) => Err(failed("make", home, source).into()),
         }
-        Ok(code)
     }
 
     fn sweep_blocking(&self, used: &HashSet<String>) -> Result<(), StoreError> {
