@@ -166,6 +166,8 @@ def test_account_settings_follow(services):
     size = made.created["CodeSize"]
     client.publish_version(FunctionName=made.name)
     client.put_function_concurrency(FunctionName=made.name, ReservedConcurrentExecutions=900)
+    layer = client.publish_layer_version(LayerName="counted", Content={"ZipFile": saying("layer")})
+    size_of_layer = layer["Content"]["CodeSize"]
     settings = client.get_account_settings()
     assert settings["AccountLimit"]["UnreservedConcurrentExecutions"] == 100
-    assert settings["AccountUsage"] == {"FunctionCount": 1, "TotalCodeSize": 2 * size}
+    assert settings["AccountUsage"] == {"FunctionCount": 1, "TotalCodeSize": 2 * size + size_of_layer}
