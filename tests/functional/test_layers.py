@@ -89,7 +89,12 @@ def test_where_python_looks(layer, function):
         PROBE,
         Layers=[
             layer({"python/plain.py": "at = 'plain'", "python/both.py": "at = 'plain'"}),
-            layer({"python/lib/python3.11/site-packages/site.py": "", "python/lib/python3.11/site-packages/both.py": "at = 's'"}),
+            layer(
+                {
+                    "python/lib/python3.11/site-packages/site.py": "",
+                    "python/lib/python3.11/site-packages/both.py": "at = 's'",
+                }
+            ),
             layer({"python/boto3/__init__.py": "at = 'layer'"}),
         ],
     )
@@ -108,7 +113,9 @@ def test_where_node_looks(layer, function):
         zipped({"index.mjs": REQUIRE}),
         runtime="nodejs20.x",
         Layers=[
-            layer({"nodejs/node_modules/one/index.js": module("one"), "nodejs/node_modules/two/index.js": module("any")}),
+            layer(
+                {"nodejs/node_modules/one/index.js": module("one"), "nodejs/node_modules/two/index.js": module("any")}
+            ),
             layer({"nodejs/node20/node_modules/two/index.js": module("twenty")}),
         ],
     )
@@ -143,7 +150,9 @@ while :; do
 done
 """
     made = function(
-        zipped({"answer.json": '"of the function"'}), runtime="provided.al2023", Layers=[layer({"bootstrap": bootstrap})]
+        zipped({"answer.json": '"of the function"'}),
+        runtime="provided.al2023",
+        Layers=[layer({"bootstrap": bootstrap})],
     )
     assert made.invoke().json == "of the function"
 
@@ -281,7 +290,10 @@ def test_wrapper_of_node(layer, function):
 
 @pytest.mark.parametrize(
     "files, status, line",
-    [({}, 127, "/opt/wrapper: does not exist"), ({"wrapper": "#!/bin/sh\n"}, 126, "/opt/wrapper: is not an executable")],
+    [
+        ({}, 127, "/opt/wrapper: does not exist"),
+        ({"wrapper": "#!/bin/sh\n"}, 126, "/opt/wrapper: is not an executable"),
+    ],
 )
 @pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
 def test_wrapper_that_cannot_run(layer, function, files, status, line, runtime):

@@ -129,7 +129,9 @@ def test_isolated_knows_the_hosts_name_only(isolated):
     made = Function(isolated, "probe.py", Timeout=60)
     assert made.invoke({"run": RESOLVE, "name": "host.hearth.internal"}).json == ["169.254.100.1"]
     assert made.invoke({"run": RESOLVE, "name": "www.test"}).json == ["EAI_NONAME"]
-    connect = f"import socket\ntry: socket.create_connection(('{WEB}', 80), 5)\nexcept OSError as error: answer = error.errno"
+    connect = (
+        f"import socket\ntry: socket.create_connection(('{WEB}', 80), 5)\nexcept OSError as error: answer = error.errno"
+    )
     assert made.invoke({"run": connect}).json == 101, "ENETUNREACH"
 
 
@@ -177,7 +179,11 @@ def test_an_exposed_connection_waits_while_frozen(either, exposed):
     opened = f"import socket; state['one'] = socket.create_connection(('host.hearth.internal', {exposed[0]}), 20); state['one'].sendall(b'before')"
     made.invoke({"run": opened})
     made.environment("Idle")
-    answer = made.invoke({"run": "state['one'].sendall(b'after'); got = b''\nwhile len(got) < 11: got += state['one'].recv(11)\nanswer = got.decode()"})
+    answer = made.invoke(
+        {
+            "run": "state['one'].sendall(b'after'); got = b''\nwhile len(got) < 11: got += state['one'].recv(11)\nanswer = got.decode()"
+        }
+    )
     assert answer.json == "beforeafter"
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 import socket
+import struct
 import subprocess
 
 libc = ctypes.CDLL("libc.so.6", use_errno=True)
@@ -47,11 +48,38 @@ def write(path, text="1"):
     return "written"
 
 
+def place(address, port):
+    """What `connect` wants: with the link's index for an address that is valid on one link only."""
+    address, _, link = address.partition("%")
+    return (address, port, 0, socket.if_nametoindex(link)) if link else (address, port)
+
+
 def connect(address, port, family=socket.AF_INET, kind=socket.SOCK_STREAM):
     with socket.socket(family, kind) as one:
         one.settimeout(3)
-        one.connect((address, port))
+        one.connect(place(address, port))
         return "connected"
+
+
+def send(address, port, family=socket.AF_INET, broadcast=False):
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
+        if broadcast:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        one.connect(place(address, port))
+        # Twice: an error of the first, if there is one, comes with the second.
+        for _ in range(2):
+            one.send(b"x")
+        return "sent"
+
+
+def netlink(kind, body):
+    """Asks for a change of the network; raises what the kernel answers."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as one:
+        request, acknowledge, create = 1, 4, 0x400
+        one.send(struct.pack("=IHHII", 16 + len(body), kind, request | acknowledge | create, 1, 0) + body)
+        if code := -struct.unpack_from("=i", one.recv(4096), 16)[0]:
+            raise OSError(code, "netlink")
+        return "changed"
 
 
 def run(*command):

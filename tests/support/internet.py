@@ -21,7 +21,9 @@ class Web(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        body = json.dumps(HEARD if self.path == "/heard" else {"you": self.client_address[0], "path": self.path}).encode()
+        body = json.dumps(
+            HEARD if self.path == "/heard" else {"you": self.client_address[0], "path": self.path}
+        ).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

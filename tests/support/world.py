@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -77,6 +78,41 @@ class World:
                 yield self
             finally:
                 enter(before)
+
+    @contextlib.contextmanager
+    def entered_beyond(self, via_host_to):
+        """This thread is in the internet meanwhile, where packets to one address are sent to the host."""
+        run("ip", "-n", self.beyond, "route", "add", f"{via_host_to}/32", "via", HOST)
+        with open("/proc/thread-self/ns/net") as before, open(f"/run/netns/{self.beyond}") as beyond:
+            enter(beyond)
+            try:
+                yield
+            finally:
+                enter(before)
+                run("ip", "-n", self.beyond, "route", "delete", f"{via_host_to}/32")
+
+    @contextlib.contextmanager
+    def third(self):
+        """Another network that the host is part of; gives the address of a server on it that accepts on port 7777."""
+        name = f"hearth-test-third-{os.getpid()}"
+        run("ip", "netns", "add", name)
+        try:
+            run("ip", "-n", self.host, "link", "add", "third0", "type", "veth", "peer", "name", "up0", "netns", name)
+            run("ip", "-n", self.host, "address", "add", "198.18.0.1/24", "dev", "third0")
+            run("ip", "-n", name, "address", "add", "198.18.0.2/24", "dev", "up0")
+            run("ip", "-n", self.host, "link", "set", "third0", "up")
+            run("ip", "-n", name, "link", "set", "up0", "up")
+            run("ip", "-n", name, "route", "add", "default", "via", "198.18.0.1")
+            with open("/proc/thread-self/ns/net") as before, open(f"/run/netns/{name}") as there:
+                enter(there)
+                server = socket.create_server(("0.0.0.0", 7777))
+                enter(before)
+            with server:
+                # It can be reached at all: from the host itself.
+                socket.create_connection(("198.18.0.2", 7777), timeout=10).close()
+                yield "198.18.0.2"
+        finally:
+            run("ip", "netns", "delete", name)
 
     def heard(self):
         """What the web server got as datagrams: [[source address, text], …]. To be asked on the host."""

@@ -97,4 +97,11 @@ pub trait Layers: Send + Sync + Debug {
     ///
     /// [`StoreError`]
     fn layer_packages(&self) -> BoxFuture<'_, Result<HashSet<String>, StoreError>>;
+
+    /// Zip files of all published versions of a scope, bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    fn layer_bytes(&self, scope: &Scope) -> BoxFuture<'_, Result<u64, StoreError>>;
 }

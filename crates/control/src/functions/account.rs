@@ -12,6 +12,7 @@ use serde_json::json;
 pub(super) async fn settings(door: &FrontDoor, call: &Call) -> Result<Answer, ApiError> {
     let reserved = concurrency::reserved(door, &call.scope, None).await?;
     let usage = door.stores.functions.usage(&call.scope).await.map_err(internal)?;
+    let layers = door.stores.layers.layer_bytes(&call.scope).await.map_err(internal)?;
     Ok(Answer::ok(json!({
         "AccountLimit": {
             "TotalCodeSize": TOTAL_CODE_BYTES,
@@ -20,6 +21,6 @@ pub(super) async fn settings(door: &FrontDoor, call: &Call) -> Result<Answer, Ap
             "ConcurrentExecutions": ACCOUNT_CONCURRENCY,
             "UnreservedConcurrentExecutions": ACCOUNT_CONCURRENCY.saturating_sub(reserved),
         },
-        "AccountUsage": { "TotalCodeSize": usage.code_bytes, "FunctionCount": usage.functions },
+        "AccountUsage": { "TotalCodeSize": usage.code_bytes + layers, "FunctionCount": usage.functions },
     })))
 }

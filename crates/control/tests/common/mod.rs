@@ -146,6 +146,7 @@ impl Data {
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) environments: Arc<FakeEnvironments>,
+    pub(crate) door: Arc<FrontDoor>,
     client: Client<HttpConnector, Full<Bytes>>,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
@@ -171,9 +172,9 @@ impl Service {
         let door = FrontDoor::new(config, stores, environments.clone());
         door.recover().await.expect("recovered");
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(door.serve(listener, async move { drop(stopped.await) }));
+        let served = tokio::spawn(Arc::clone(&door).serve(listener, async move { drop(stopped.await) }));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { address, environments, client, stop: Some(stop), served }
+        Self { address, environments, door, client, stop: Some(stop), served }
     }
 
     pub(crate) async fn send(

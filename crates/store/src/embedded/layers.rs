@@ -140,6 +140,21 @@ impl LayerTable {
         };
         self.reader.read("list the packages of layers".to_owned(), query).await
     }
+
+    pub(super) async fn bytes(&self, scope: Scope) -> Result<u64, StoreError> {
+        let what = format!("measure the layers of {} in {}", scope.account, scope.region);
+        let query = move |database: &Connection| {
+            let mut select = database.prepare("SELECT version FROM layer_versions WHERE account = ? AND region = ?")?;
+            let scope = [scope.account.as_str(), scope.region.as_str()];
+            let mut rows = select.query(scope)?;
+            let mut bytes: u64 = 0;
+            while let Some(row) = rows.next()? {
+                bytes = bytes.saturating_add(decode(row)?.code.size);
+            }
+            Ok(bytes)
+        };
+        self.reader.read(what, query).await
+    }
 }
 
 fn columns(key: &LayerKey) -> (&str, &str, &str) {

@@ -198,6 +198,10 @@ impl Layers for EmbeddedStore {
     fn layer_packages(&self) -> BoxFuture<'_, Result<HashSet<String>, StoreError>> {
         Box::pin(self.layers.packages())
     }
+
+    fn layer_bytes(&self, scope: &Scope) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.layers.bytes(scope.clone()))
+    }
 }
 
 impl EventQueue for EmbeddedStore {

@@ -115,4 +115,7 @@ pub async fn packages_of_layers_are_found(store: &impl Layers) {
     }
     store.delete_layer_version(&layer_key("l"), 4).await.unwrap();
     assert_eq!(store.layer_packages().await.unwrap(), ["one", "two"].map(str::to_owned).into());
+    let one = layer(layer_key("l"));
+    assert_eq!(store.layer_bytes(&one.key.scope).await.unwrap(), 3 * one.code.size);
+    assert_eq!(store.layer_bytes(&crate::support::scope("ap-south-1")).await.unwrap(), 0);
 }

@@ -28,3 +28,44 @@ async fn relay(mut inside: TcpStream, port: u16) {
         tracing::trace!(%error, port, "a connection to an exposed port ended");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    /// A relay to this port, and how to reach it.
+    async fn relay_to(port: u16) -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, port));
+        TcpStream::connect(address).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_direction_ends_by_itself() {
+        let host = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = relay_to(host.local_addr().unwrap().port()).await;
+        client.write_all(b"question").await.unwrap();
+        client.shutdown().await.unwrap();
+        let (mut server, _) = host.accept().await.unwrap();
+        let mut heard = String::new();
+        server.read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "question");
+        server.write_all(b"answer").await.unwrap();
+        drop(server);
+        let mut heard = String::new();
+        client.read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "answer");
+    }
+
+    #[tokio::test]
+    async fn a_port_that_nobody_listens_on_is_a_reset() {
+        let host = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = host.local_addr().unwrap().port();
+        drop(host);
+        let mut client = relay_to(port).await;
+        let error = client.read(&mut [0]).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+}

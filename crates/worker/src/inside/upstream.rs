@@ -120,6 +120,76 @@ fn id_by_chance() -> u16 {
 mod tests {
     use super::*;
 
+    /// A query for `a.` by somebody who calls it 0x1234.
+    const QUERY: &[u8] = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01";
+
+    /// The query that a server got, as its own answer, with this appended.
+    fn answered(query: &[u8], more: &[u8]) -> Vec<u8> {
+        let mut answer = [query, more].concat();
+        answer[2] |= 0x80;
+        answer
+    }
+
+    #[tokio::test]
+    async fn forged_answers_are_dropped_and_the_next_server_is_asked() {
+        let [silent, honest] = [UdpSocket::bind("127.0.0.1:0"), UdpSocket::bind("127.0.0.1:0")];
+        let (silent, honest) = (silent.await.unwrap(), honest.await.unwrap());
+        let resolvers = Resolvers::new(vec![silent.local_addr().unwrap(), honest.local_addr().unwrap()]);
+        let serve = async {
+            let mut query = [0; 512];
+            let (length, client) = honest.recv_from(&mut query).await.unwrap();
+            let query = &query[..length];
+            assert_ne!(client.port(), 53);
+            let other_id = [&[!query[0]], &query[1..]].concat();
+            let other_name = [&query[..13], b"b", &query[14..]].concat();
+            for forged in [vec![], vec![0; 600], query.to_vec(), answered(&other_id, b""), answered(&other_name, b"")] {
+                honest.send_to(&forged, client).await.unwrap();
+            }
+            honest.send_to(&answered(query, b"right"), client).await.unwrap();
+        };
+        let query = Query::read(QUERY).unwrap();
+        let (answer, ()) = tokio::join!(resolvers.ask(&query, Way::Datagram), serve);
+        assert_eq!(answer, Some(answered(QUERY, b"right")));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_for_a_datagram_is_told_to_be() {
+        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let resolvers = Resolvers::new(vec![server.local_addr().unwrap()]);
+        let serve = async {
+            let mut query = [0; 512];
+            let (length, client) = server.recv_from(&mut query).await.unwrap();
+            server.send_to(&answered(&query[..length], &[0; DNS_DATAGRAM_BYTES]), client).await.unwrap();
+        };
+        let query = Query::read(QUERY).unwrap();
+        let (answer, ()) = tokio::join!(resolvers.ask(&query, Way::Datagram), serve);
+        assert_eq!(answer, Some(query.truncated()));
+    }
+
+    #[tokio::test]
+    async fn streams_are_asked_with_a_length_in_front() {
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let resolvers = Resolvers::new(vec![server.local_addr().unwrap()]);
+        let serve = async {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let mut query = vec![0; usize::from(stream.read_u16().await.unwrap())];
+            stream.read_exact(&mut query).await.unwrap();
+            send(&mut stream, &answered(&query, &[7; 60_000])).await.unwrap();
+        };
+        let query = Query::read(QUERY).unwrap();
+        let (answer, ()) = tokio::join!(resolvers.ask(&query, Way::Stream), serve);
+        assert_eq!(answer, Some(answered(QUERY, &[7; 60_000])));
+    }
+
+    #[tokio::test]
+    async fn without_a_resolver_there_is_no_answer() {
+        let nobody = TcpStream::connect("127.0.0.1:1").await.is_err();
+        let resolvers = Resolvers::new(vec!["127.0.0.1:1".parse().unwrap()]);
+        let query = Query::read(QUERY).unwrap();
+        assert!(nobody && resolvers.ask(&query, Way::Datagram).await.is_none());
+        assert!(resolvers.ask(&query, Way::Stream).await.is_none());
+    }
+
     #[test]
     fn resolvers_are_read_as_the_c_library_reads_them() {
         let of = |text: &str| servers_in(text).iter().map(ToString::to_string).collect::<Vec<_>>();

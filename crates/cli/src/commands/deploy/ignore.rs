@@ -6,6 +6,8 @@
 /// Never of use to a function, whatever the patterns say.
 const NEVER: [&str; 9] =
     [".DS_Store", ".git", ".gitignore", ".hearth", ".hearthignore", ".hg", ".svn", ".venv", "__pycache__"];
+/// What editors leave for a moment beside a file that they save. A pattern with `!` brings one back.
+const EDITORS: &str = "*~\n*.swp\n*.swx\n.#*\n\\#*#\n4913\n";
 /// What git leaves out, and functions need.
 const KEPT_FROM_GIT: &str = "node_modules";
 
@@ -19,7 +21,7 @@ pub(crate) enum Source {
 }
 
 /// The patterns of one file, in order: the last that matches decides.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rules {
     rules: Vec<Rule>,
 }
@@ -56,11 +58,16 @@ enum Token {
 impl Rules {
     /// The patterns in `text`.
     pub(crate) fn parse(text: &str, source: Source) -> Self {
-        let mut rules: Vec<Rule> = text.lines().filter_map(rule).collect();
+        let mut rules: Vec<Rule> = EDITORS.lines().chain(text.lines()).filter_map(rule).collect();
         if source == Source::Git {
             rules.retain(|rule| rule.kept || !names(rule, KEPT_FROM_GIT));
         }
         Self { rules }
+    }
+
+    /// Of a folder without patterns.
+    pub(crate) fn usual() -> Self {
+        Self::parse("", Source::Hearth)
     }
 
     /// Whether what is at `path` (relative, with `/`) stays out; with a folder all that is in it.
@@ -234,6 +241,10 @@ mod tests {
             assert!(out("", path), "{path}");
         }
         assert!(!out("", ".env"));
+        for path in ["app.py~", ".app.py.swp", "lib/4913", ".#app.py", "#app.py#"] {
+            assert!(out("", path), "{path}");
+        }
+        assert!(!out("!4913", "4913"));
     }
 
     #[test]

@@ -117,7 +117,7 @@ mod tests {
         }
         std::os::unix::fs::symlink("app.py", folder.path().join("main.py")).unwrap();
         let copy = tempfile::tempdir().unwrap();
-        copy_all(&entries(folder.path(), &Rules::default()).unwrap(), copy.path()).unwrap();
+        copy_all(&entries(folder.path(), &Rules::usual()).unwrap(), copy.path()).unwrap();
         assert_eq!(fs::read_to_string(copy.path().join("main.py")).unwrap(), "1");
         assert_eq!(fs::read_to_string(copy.path().join("lib/a.py")).unwrap(), "2");
         assert!(!copy.path().join(".git").exists());

@@ -186,7 +186,7 @@ pub(crate) fn packed(folder: &Path, install_for: Option<&str>) -> anyhow::Result
     let copy = tempfile::tempdir().context("make a folder for a copy")?;
     install::install(&entries, copy.path(), runtime)?;
     // What was installed is meant to be in it, whatever version control says.
-    let zip = package::zip(&package::entries(copy.path(), &Rules::default())?)?;
+    let zip = package::zip(&package::entries(copy.path(), &Rules::usual())?)?;
     copy.close().context("remove the copy")?;
     Ok(zip)
 }

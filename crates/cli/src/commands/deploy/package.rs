@@ -51,7 +51,7 @@ pub(crate) fn rules(folder: &Path) -> anyhow::Result<Rules> {
             Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
         }
     }
-    Ok(Rules::default())
+    Ok(Rules::usual())
 }
 
 /// Everything of `folder` that belongs into its package, in order of the names.
@@ -251,7 +251,7 @@ mod tests {
     fn links_in_a_circle_end() {
         let folder = folder(&[("app.py", "")]);
         symlink(folder.path(), folder.path().join("self")).unwrap();
-        let error = entries(folder.path(), &Rules::default()).unwrap_err().to_string();
+        let error = entries(folder.path(), &Rules::usual()).unwrap_err().to_string();
         assert!(error.ends_with("self leads in a circle: its package would have no end"), "{error}");
     }
 
