@@ -4,6 +4,7 @@ mod common;
 
 use common::{Stage, function, invocation, serving};
 use hearth_api::environments::{Environments, InvokeError};
+use hearth_api::function::FunctionVersion;
 use hearth_core::billing::Rule;
 use hearth_sandbox::ExitStatus;
 use std::sync::atomic::Ordering;
@@ -64,12 +65,13 @@ async fn thirty_concurrent_invocations_have_thirty_environments() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_timeout_resets_and_the_next_invocation_pays_the_init() {
-    let stage = Stage::new(serving(|runtime, _, event| {
+    let mut stage = Stage::new(serving(|runtime, _, event| {
         if event == r#""hang""# {
             runtime.hang();
         }
         format!("{}", runtime.launch)
     }));
+    stage.function = Arc::new(FunctionVersion { timeout_s: 1, ..function() });
     assert_eq!(stage.invoke("null").await.unwrap().payload, "1");
     let late = stage.invoke_to_the_end(r#""hang""#).await;
     assert!(late.function_error);

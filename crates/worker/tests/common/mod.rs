@@ -407,7 +407,7 @@ pub(crate) fn function() -> FunctionVersion {
         role: String::new(),
         description: String::new(),
         memory_mb: 128,
-        timeout_s: 1,
+        timeout_s: 60,
         ephemeral_storage_mb: 512,
         environment: None,
         code: Code { sha256: String::new(), size: 0 },
