@@ -108,7 +108,7 @@ async fn one_caller_at_a_time_never_meets_a_reservation_of_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_of_any_kind_gives_the_place_back() {
-    let stage = Arc::new(Stage::new(Arc::new(|runtime| {
+    let mut stage = Stage::new(Arc::new(|runtime| {
         while let Some((id, event)) = runtime.next() {
             match event.as_str() {
                 "\"crash\"" => return ExitStatus::Code(1),
@@ -117,7 +117,9 @@ async fn an_end_of_any_kind_gives_the_place_back() {
             }
         }
         ExitStatus::Code(0)
-    })));
+    }));
+    stage.function = Arc::new(FunctionVersion { timeout_s: 1, ..function() });
+    let stage = Arc::new(stage);
     stage.worker.reserve(&stage.function.key, Some(1));
     for event in ["null", "\"crash\"", "\"crash\"", "null", "\"hang\"", "null"] {
         let answer = stage.invoke(event).await;
