@@ -11,11 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Of no use to a function: tests, graphics, compilers' settings.
-const SKIPPED: [&str; 11] = [
+const SKIPPED: [&str; 10] = [
     "__pycache__",
     "ensurepip",
     "idlelib",
-    "lib2to3/tests",
     "pip",
     "setuptools",
     "site-packages",
