@@ -102,6 +102,7 @@ fn make(
         let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
         bail!("{} is missing: `apt-get install {}` brings it", programs.join(" and "), packages.join(" "));
     }
+    let sources = origin.place(from).map(|(what, place)| (what.to_owned(), place.display().to_string()));
     let recipe = runtime.recipe(origin)?;
     let mut build = Build {
         recipe: &recipe,
@@ -109,7 +110,7 @@ fn make(
         tree: draft.path().join("tree"),
         work,
         cache: directory.join(".cache"),
-        sources: BTreeMap::new(),
+        sources: sources.into_iter().collect(),
     };
     let progress = Progress::new(recipe.name, recipe.steps.len());
     for (number, step) in (1..).zip(&recipe.steps) {

@@ -2,6 +2,7 @@
 
 use super::add::{Programs, impossible};
 use super::catalogue::{RUNTIMES, Runtime};
+use super::origin::{PREFIX, TREE};
 use super::recipe::Need;
 use super::shelf::find;
 use crate::output::{json_line, line};
@@ -119,7 +120,7 @@ fn row(directory: &Path, runtime: &'static Runtime, programs: &mut Programs) -> 
             (row.version, row.version_hash) = (tree.version, Some(tree.version_hash));
             (row.root, row.sources) = (Some(tree.root), tree.sources);
             // A tree that was brought tells where it came from; one from packages would be made the same again.
-            if let Some(place) = row.sources.get("tree").or_else(|| row.sources.get("cpython")) {
+            if let Some(place) = [TREE, PREFIX].iter().find_map(|what| row.sources.get(*what)) {
                 row.made_of = format!("what was in {place}");
             }
             return row;

@@ -10,6 +10,11 @@ use hearth_api::runtime_tree::inside;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What a manifest's sources call a prefix.
+pub(super) const PREFIX: &str = "cpython";
+/// What they call a whole tree.
+pub(super) const TREE: &str = "tree";
+
 /// Where it comes from.
 #[derive(Debug)]
 pub(super) enum Origin {
@@ -36,6 +41,15 @@ impl Origin {
             }
             (None, Kind::Foreign(_)) => bail!(runtime.advice()),
             (None, Kind::Python(_) | Kind::Node(_) | Kind::Provided) => Ok(Self::Packages),
+        }
+    }
+
+    /// What was brought, and where it was: as the user named it, or as it was found.
+    pub(super) fn place<'a>(&'a self, from: Option<&'a Path>) -> Option<(&'static str, &'a Path)> {
+        match self {
+            Self::Packages => None,
+            Self::Prefix(prefix) => Some((PREFIX, from.unwrap_or(&prefix.path))),
+            Self::Tree(folder) => Some((TREE, from.unwrap_or(folder))),
         }
     }
 }

@@ -108,7 +108,6 @@ pub(super) fn copy(build: &mut Build<'_>, version: &str, prefix: &Prefix) -> any
         }
     }
     write(&build.tree.join("etc/ld.so.conf.d/0-lambda.conf"), "/var/lang/lib\n")?;
-    build.sources.insert("cpython".to_owned(), prefix.path.display().to_string());
     Ok(())
 }
 
