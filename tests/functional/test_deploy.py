@@ -222,6 +222,24 @@ def test_dev_shows_logs_and_failures(folder, dev):
     assert session.wait("invoked")["error"] == "Runtime.ExitError"
 
 
+def test_dev_shows_logs_before_the_invoke_ends(service, folder, dev):
+    write(
+        folder,
+        app_py="import os, time\n\ndef handler(event, context):\n    print('begun', flush=True)\n"
+        "    while not os.path.exists('/tmp/go'): time.sleep(0.01)\n    return {'answer': 1}\n",
+    )
+    session = dev("--timeout", "60s")
+    invoke = threading.Thread(target=session.invoke, args=({},))
+    invoke.start()
+    try:
+        assert "begun" in session.wait("log")["message"]
+        assert [event["event"] for event in session.seen] == ["ready", "log"]
+    finally:
+        service.environment("shop", "Invoke").release("go")
+        invoke.join()
+    session.wait("invoked")
+
+
 def test_dev_outlives_half_a_change(folder, dev):
     write(folder, app_py=APP.replace("ANSWER", "1"))
     session = dev()

@@ -121,7 +121,7 @@ def pure_cgroup_v2(service):
 
 @test
 def everything_is_enforced(service):
-    for word in ("memory ok", "cpu ok", "freeze ok", "tmp quota ok", "network isolated"):
+    for word in ("memory ok", "cpu ok", "freeze ok", "tmp quota ok", "network nat"):
         assert word in service.lines[0], service.lines[0]
 
 

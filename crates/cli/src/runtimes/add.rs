@@ -54,9 +54,18 @@ pub(super) fn add(
     Ok(())
 }
 
-/// Which of the runtime's needs this host lacks.
-pub(super) fn missing(runtime: &Runtime) -> Vec<&'static Need> {
-    runtime.needs().iter().filter(|need| !is_there(need.program)).collect()
+/// Which programs this host has: each is looked for once, since asking some of them takes a while.
+#[derive(Debug, Default)]
+pub(super) struct Programs {
+    known: BTreeMap<&'static str, bool>,
+}
+
+impl Programs {
+    /// Which of the runtime's needs are missing.
+    pub(super) fn missing(&mut self, runtime: &Runtime) -> Vec<&'static Need> {
+        let mut here = |need: &&Need| *self.known.entry(need.program).or_insert_with(|| is_there(need.program));
+        runtime.needs().iter().filter(|need| !here(need)).collect()
+    }
 }
 
 /// Why runtimes cannot be made here at all, if so.
@@ -87,12 +96,13 @@ fn make(
     create_folder(&work)?;
     let origin = Origin::open(runtime, from, tools, &work)?;
     // Of a whole tree nothing is fetched.
-    let missing = if matches!(origin, Origin::Tree(_)) { Vec::new() } else { missing(runtime) };
+    let missing = if matches!(origin, Origin::Tree(_)) { Vec::new() } else { Programs::default().missing(runtime) };
     if !missing.is_empty() {
         let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
         let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
         bail!("{} is missing: `apt-get install {}` brings it", programs.join(" and "), packages.join(" "));
     }
+    let sources = origin.place(from).map(|(what, place)| (what.to_owned(), place.display().to_string()));
     let recipe = runtime.recipe(origin)?;
     let mut build = Build {
         recipe: &recipe,
@@ -100,7 +110,7 @@ fn make(
         tree: draft.path().join("tree"),
         work,
         cache: directory.join(".cache"),
-        sources: BTreeMap::new(),
+        sources: sources.into_iter().collect(),
     };
     let progress = Progress::new(recipe.name, recipe.steps.len());
     for (number, step) in (1..).zip(&recipe.steps) {

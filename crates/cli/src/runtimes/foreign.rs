@@ -94,7 +94,6 @@ pub(super) fn recipe(
 fn copy(build: &mut Build<'_>, from: &Path) -> anyhow::Result<()> {
     let cp = Tool::on_host("cp").args(["--archive", "--no-target-directory", "--reflink=auto"]);
     build.tools.run(cp.args([from, &build.tree]))?;
-    build.sources.insert("tree".to_owned(), from.display().to_string());
     // Device files of a running container.
     remove(&build.tree.join("dev"))
 }

@@ -1,7 +1,8 @@
 //! `hearth runtimes ls`: every runtime of AWS: whether it is here, how it would be made, or what is missing for that.
 
-use super::add::{impossible, missing};
+use super::add::{Programs, impossible};
 use super::catalogue::{RUNTIMES, Runtime};
+use super::origin::{PREFIX, TREE};
 use super::recipe::Need;
 use super::shelf::find;
 use crate::output::{json_line, line};
@@ -52,7 +53,8 @@ enum Status {
 ///
 /// That standard output cannot be written.
 pub(super) fn list(directory: &Path, json: bool) -> anyhow::Result<()> {
-    let rows = RUNTIMES.iter().map(|runtime| row(directory, runtime));
+    let mut programs = Programs::default();
+    let rows = RUNTIMES.iter().map(|runtime| row(directory, runtime, &mut programs));
     if json {
         rows.into_iter().try_for_each(|row| json_line(&row))?;
         return Ok(());
@@ -99,7 +101,7 @@ fn table(rows: &[Row]) -> Vec<String> {
     lines
 }
 
-fn row(directory: &Path, runtime: &'static Runtime) -> Row {
+fn row(directory: &Path, runtime: &'static Runtime, programs: &mut Programs) -> Row {
     let mut row = Row {
         name: runtime.name,
         status: Status::Absent,
@@ -118,7 +120,7 @@ fn row(directory: &Path, runtime: &'static Runtime) -> Row {
             (row.version, row.version_hash) = (tree.version, Some(tree.version_hash));
             (row.root, row.sources) = (Some(tree.root), tree.sources);
             // A tree that was brought tells where it came from; one from packages would be made the same again.
-            if let Some(place) = row.sources.get("tree").or_else(|| row.sources.get("cpython")) {
+            if let Some(place) = [TREE, PREFIX].iter().find_map(|what| row.sources.get(*what)) {
                 row.made_of = format!("what was in {place}");
             }
             return row;
@@ -129,7 +131,7 @@ fn row(directory: &Path, runtime: &'static Runtime) -> Row {
             row.reason = Some(format!("{error:#}"));
         }
     }
-    row.missing = missing(runtime);
+    row.missing = programs.missing(runtime);
     row.advice = runtime.lacks();
     if row.advice.is_some() && row.status == Status::Absent {
         row.status = Status::Needs;
@@ -141,12 +143,16 @@ fn row(directory: &Path, runtime: &'static Runtime) -> Row {
 mod tests {
     use super::*;
 
+    fn look(directory: &Path, runtime: &'static Runtime) -> Row {
+        row(directory, runtime, &mut Programs::default())
+    }
+
     #[test]
     fn a_broken_runtime_says_why() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("python3.11")).unwrap();
         std::fs::write(directory.path().join("python3.11/manifest.json"), "{").unwrap();
-        let row = row(directory.path(), Runtime::find("python3.11").unwrap());
+        let row = look(directory.path(), Runtime::find("python3.11").unwrap());
         assert_eq!(row.status, Status::Broken);
         assert!(row.reason.as_ref().unwrap().contains("manifest.json"), "names the file");
         assert!(table(&[row]).concat().contains("python3.11 is broken: "));
@@ -155,10 +161,10 @@ mod tests {
     #[test]
     fn what_cannot_be_made_says_what_it_needs() {
         let directory = tempfile::tempdir().unwrap();
-        let rows = ["java17", "java21"].map(|name| row(directory.path(), Runtime::find(name).unwrap()));
+        let rows = ["java17", "java21"].map(|name| look(directory.path(), Runtime::find(name).unwrap()));
         let text = table(&rows).join("\n");
         assert!(text.contains("needs --from") && text.contains("java17, java21: AWS's client for Java"), "{text}");
-        let absent = row(directory.path(), Runtime::find("nodejs24.x").unwrap());
+        let absent = look(directory.path(), Runtime::find("nodejs24.x").unwrap());
         assert_eq!((absent.status, absent.advice), (Status::Absent, None));
         assert!(absent.made_of.contains("aws-lambda-ric 4.0.2"), "{}", absent.made_of);
     }
@@ -173,7 +179,7 @@ mod tests {
         });
         super::super::build::write(&directory.path().join("ruby3.4/manifest.json"), manifest.to_string()).unwrap();
         super::super::shelf::write_tree(&directory.path().join("ruby3.4/tree"));
-        let row = row(directory.path(), Runtime::find("ruby3.4").unwrap());
+        let row = look(directory.path(), Runtime::find("ruby3.4").unwrap());
         assert_eq!((row.status, row.made_of.as_str()), (Status::Present, "what was in /srv/ruby"));
     }
 }

@@ -10,6 +10,11 @@ use hearth_api::runtime_tree::inside;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What a manifest's sources call a prefix.
+pub(super) const PREFIX: &str = "cpython";
+/// What they call a whole tree.
+pub(super) const TREE: &str = "tree";
+
 /// Where it comes from.
 #[derive(Debug)]
 pub(super) enum Origin {
@@ -38,16 +43,24 @@ impl Origin {
             (None, Kind::Python(_) | Kind::Node(_) | Kind::Provided) => Ok(Self::Packages),
         }
     }
+
+    /// What was brought, and where it was: as the user named it, or as it was found.
+    pub(super) fn place<'a>(&'a self, from: Option<&'a Path>) -> Option<(&'static str, &'a Path)> {
+        match self {
+            Self::Packages => None,
+            Self::Prefix(prefix) => Some((PREFIX, from.unwrap_or(&prefix.path))),
+            Self::Tree(folder) => Some((TREE, from.unwrap_or(folder))),
+        }
+    }
 }
 
 fn given(kind: &Kind, from: &Path, tools: &Tools, work: &Path) -> anyhow::Result<Origin> {
     let metadata = fs::metadata(from).context("look at it")?;
-    let folder = if metadata.is_dir() { from.to_owned() } else { unpack(from, tools, work)? };
+    let folder = if metadata.is_dir() { from.to_owned() } else { content(unpack(from, tools, work)?)? };
     if let Kind::Python(python) = kind
-        && let Some(prefix) =
-            [folder.clone(), folder.join("python")].iter().find(|path| is_prefix(path, python.version))
+        && is_prefix(&folder, python.version)
     {
-        return Ok(Origin::Prefix(Prefix::open(tools, prefix, python.version)?));
+        return Ok(Origin::Prefix(Prefix::open(tools, &folder, python.version)?));
     }
     check(&folder)?;
     Ok(Origin::Tree(folder))
@@ -71,6 +84,20 @@ fn unpack(archive: &Path, tools: &Tools, work: &Path) -> anyhow::Result<PathBuf>
         .args([&folder]);
     tools.run(tar).context("unpack it")?;
     Ok(folder)
+}
+
+/// What was packed: many archives hold one folder, and everything in that.
+fn content(folder: PathBuf) -> anyhow::Result<PathBuf> {
+    let list = || fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
+    let entries = list().with_context(|| format!("list {}", folder.display()))?;
+    match entries.as_slice() {
+        [only] if inside(&folder, "/bin/sh").is_none() && is_folder(only) => Ok(only.clone()),
+        _ => Ok(folder),
+    }
+}
+
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
 /// Refuses a folder that cannot be the root of functions.
@@ -141,17 +168,18 @@ mod tests {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
+        tree(folder.path());
         let archive = folder.path().join("tree.tar.gz");
-        let made = std::process::Command::new("tar")
-            .args(["--create", "--gzip", "--file"])
-            .arg(&archive)
-            .arg("--directory")
-            .arg(tree(folder.path()))
-            .arg(".")
-            .status()
-            .unwrap();
-        assert!(made.success());
-        assert!(matches!(open("ruby3.4", &archive, folder.path()), Ok(Origin::Tree(_))));
+        // The tree itself, and the folder that it is in.
+        for (at, what) in [("tree", "."), (".", "tree")] {
+            let mut tar = std::process::Command::new("tar");
+            tar.args(["--create", "--gzip", "--file"]).arg(&archive);
+            assert!(tar.arg("--directory").arg(folder.path().join(at)).arg(what).status().unwrap().success());
+            let Ok(Origin::Tree(opened)) = open("ruby3.4", &archive, folder.path()) else {
+                panic!("{what} is refused")
+            };
+            assert!(opened.join("bin/sh").is_file());
+        }
         let bytes = fs::read(&archive).unwrap();
         fs::write(&archive, &bytes[..bytes.len() / 2]).unwrap();
         let error = format!("{:#}", open("ruby3.4", &archive, folder.path()).unwrap_err());

@@ -11,11 +11,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Of no use to a function: tests, graphics, compilers' settings.
-const SKIPPED: [&str; 11] = [
+const SKIPPED: [&str; 10] = [
     "__pycache__",
     "ensurepip",
     "idlelib",
-    "lib2to3/tests",
     "pip",
     "setuptools",
     "site-packages",
@@ -109,7 +108,6 @@ pub(super) fn copy(build: &mut Build<'_>, version: &str, prefix: &Prefix) -> any
         }
     }
     write(&build.tree.join("etc/ld.so.conf.d/0-lambda.conf"), "/var/lang/lib\n")?;
-    build.sources.insert("cpython".to_owned(), prefix.path.display().to_string());
     Ok(())
 }
 
