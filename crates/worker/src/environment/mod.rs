@@ -4,6 +4,7 @@ mod answers;
 mod driver;
 mod effects;
 mod launch;
+mod news;
 mod output;
 
 use crate::Node;

@@ -1,0 +1,187 @@
+//! What reaches the environment's task, turned into events of the lifecycle: messages from the pool and the Runtime API,
+//! news of the sandbox.
+
+use super::driver::{Driver, Runtime};
+use super::output::Output;
+use super::{Job, Message, Reply, RuntimeResult, Verdict, launch};
+use crate::payload;
+use bytes::Bytes;
+use hearth_core::environment::{Answer, Call, Event, Phase, Stage};
+use hearth_core::error::ErrorType;
+use hearth_core::ids::RequestId;
+use hearth_sandbox::{ExitStatus, ProcessId, SandboxError, SandboxEvent, StartedProcess};
+
+/// The signal of the kernel's OOM killer; the same number on every Linux.
+const SIGKILL: i32 = 9;
+
+impl Driver {
+    pub(super) fn on_message(&mut self, message: Message) {
+        let message = match (&mut self.runtime, message) {
+            // A fast runtime asks for its event before we have heard that it runs: its output is not connected yet.
+            (Runtime::Launching { early, .. }, message @ (Message::Next { .. } | Message::InitError { .. })) => {
+                early.push(message);
+                return;
+            }
+            (_, message) => message,
+        };
+        match message {
+            Message::Invoke(job) => self.on_invoke(job),
+            Message::Next { generation, reply } if generation == self.machine.generation() => {
+                self.parked.retain(|waiting| !waiting.is_closed());
+                self.parked.push(reply);
+                if let Err(rejected) = self.try_feed(Event::Next) {
+                    let verdict = Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "Ready" };
+                    if let Some(reply) = self.parked.pop() {
+                        reply.send(Err(verdict)).unwrap_or_default();
+                    }
+                }
+            }
+            // A connection of a generation that is gone: it ends with its answer.
+            Message::Next { .. } => {}
+            Message::Respond { generation, request_id, answer, result, reply } => {
+                let verdict = self.on_respond(generation, request_id, answer, result);
+                reply.send(verdict).unwrap_or_default();
+            }
+            Message::InitError { generation, error_type, payload, reply } => {
+                let verdict = self.on_init_error(generation, error_type, payload);
+                reply.send(verdict).unwrap_or_default();
+            }
+            Message::Launched { generation, result } => self.on_launched(generation, result),
+            Message::Retire => {
+                // If it was idle; if not, an invocation is on its way and will be sent elsewhere.
+                self.pool.withdraw(&self.me);
+                self.feed(Event::Retire);
+            }
+            Message::Stop => self.feed(Event::Stop),
+            Message::Terminated => self.feed(Event::Terminated),
+        }
+    }
+
+    fn on_invoke(&mut self, mut job: Job) {
+        self.offered = false;
+        let timeout_ms = u64::from(self.me.function.timeout_s) * 1_000;
+        let call = Call { request_id: job.invocation.request_id, timeout_ms };
+        // Known before it is fed: its effects need it.
+        let reply = job.reply.take();
+        let id = call.request_id;
+        self.jobs.push(Job { reply, ..job });
+        if self.try_feed(Event::Invoke(call)).is_err() {
+            let at = self.jobs.iter().position(|job| job.invocation.request_id == id);
+            if let Some(Job { invocation, reply: Some(reply), .. }) = at.map(|at| self.jobs.swap_remove(at)) {
+                reply.send(Reply::Elsewhere(invocation)).unwrap_or_default();
+            }
+            return;
+        }
+        self.me.observe(|snapshot| snapshot.invokes += 1);
+    }
+
+    fn on_respond(&mut self, generation: u32, request_id: RequestId, answer: Answer, result: RuntimeResult) -> Verdict {
+        if generation != self.machine.generation() || self.machine.phase().invocation() != Some(request_id) {
+            return Verdict::InvalidRequestId;
+        }
+        self.result = Some(result);
+        match self.try_feed(Event::Respond { request_id, answer }) {
+            Ok(()) => Verdict::Accepted,
+            Err(rejected) => {
+                self.result = None;
+                Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "InvocationResponse" }
+            }
+        }
+    }
+
+    fn on_init_error(&mut self, generation: u32, error_type: String, payload: Bytes) -> Verdict {
+        if generation != self.machine.generation() {
+            return Verdict::InvalidTransition { from: "InitError", to: "InitError" };
+        }
+        let before = self.init_error.take();
+        self.init_error = Some(before.clone().unwrap_or((error_type, payload)));
+        match self.try_feed(Event::InitError) {
+            Ok(()) => Verdict::Accepted,
+            Err(rejected) => {
+                self.init_error = before;
+                Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "InitError" }
+            }
+        }
+    }
+
+    fn on_launched(&mut self, generation: u32, result: Result<StartedProcess, SandboxError>) {
+        if generation != self.machine.generation() {
+            return; // killed meanwhile
+        }
+        let (early, exits) = match std::mem::replace(&mut self.runtime, Runtime::Absent) {
+            Runtime::Launching { early, exits } => (early, exits),
+            Runtime::Doomed => return self.kill(),
+            Runtime::Absent | Runtime::Running(_) => (Vec::new(), Vec::new()),
+        };
+        let started = result.map_err(|error| match error {
+            SandboxError::NoProgram { tried, reason } => {
+                tracing::info!(reason, "no program of the runtime can be executed");
+                (
+                    ErrorType::RuntimeInvalidEntrypoint,
+                    format!("Couldn't find valid bootstrap(s): [{}]", tried.join(" ")),
+                )
+            }
+            other => (ErrorType::SandboxFailure, launch::chain(&other)),
+        });
+        let connected = started.and_then(|StartedProcess { process, stdout, stderr }| {
+            let output = Output::new(stdout, stderr).map_err(|error| (ErrorType::SandboxFailure, error.to_string()))?;
+            Ok((process, output))
+        });
+        match connected {
+            Ok((process, output)) => {
+                (self.runtime, self.output) = (Runtime::Running(process), output);
+                early.into_iter().for_each(|message| self.on_message(message));
+                exits.into_iter().for_each(|(process, status)| self.on_exit(process, status));
+            }
+            Err((fault, text)) => {
+                if fault == ErrorType::SandboxFailure {
+                    tracing::error!(error = text, environment = self.me.id, "the runtime could not be started");
+                }
+                self.exit_text = text;
+                self.feed(Event::RuntimeFailed { generation, fault });
+            }
+        }
+    }
+
+    pub(super) fn on_sandbox(&mut self, event: SandboxEvent) {
+        match event {
+            SandboxEvent::Exited { process, status } => self.on_exit(process, status),
+            SandboxEvent::Empty => self.feed(Event::Emptied { generation: self.machine.generation() }),
+            SandboxEvent::Gone => self.feed(Event::Lost),
+        }
+    }
+
+    fn on_exit(&mut self, process: ProcessId, status: ExitStatus) {
+        match &mut self.runtime {
+            Runtime::Running(running) if *running == process => {}
+            Runtime::Launching { exits, .. } => return exits.push((process, status)),
+            Runtime::Running(_) | Runtime::Absent | Runtime::Doomed => return,
+        }
+        self.runtime = Runtime::Absent;
+        self.exit_text = payload::exit_text(status);
+        let oom = status == ExitStatus::Signal(SIGKILL) && self.killed_for_memory();
+        if oom {
+            self.memory.peak_bytes = u64::from(self.me.function.memory_mb) << 20;
+        }
+        let fault = if oom { ErrorType::RuntimeOutOfMemory } else { ErrorType::RuntimeExitError };
+        self.feed(Event::RuntimeFailed { generation: self.machine.generation(), fault });
+    }
+
+    /// Whether the kernel has killed for want of memory since the launch. (Samples in between may have seen it first.)
+    fn killed_for_memory(&mut self) -> bool {
+        self.sample_memory();
+        self.memory.oom_kills > self.memory.oom_kills_before
+    }
+}
+
+/// The runtime's state in the words of the Runtime API's errors (RIE `core/states.go`).
+fn runtime_state(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Init { reported: true, .. } | Phase::Invoke { stage: Stage::Init { reported: true }, .. } => "InitError",
+        Phase::Cold | Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. } => "Started",
+        Phase::Idle => "Ready",
+        Phase::Invoke { stage: Stage::Running, .. } => "Running",
+        Phase::Invoke { stage: Stage::Answered { .. }, .. } => "RuntimeResponseSentState",
+        Phase::Reset { .. } | Phase::Shutdown { .. } | Phase::Gone => "Exited",
+    }
+}
