@@ -126,10 +126,12 @@ impl ProcessSandboxes {
             return Ok(());
         }
         self.shared.spawners.stop();
-        self.shared.network.stop()?;
+        // Whatever comes of it, the rest is removed as well.
+        let network = self.shared.network.stop();
         cgroups::sweep(&self.shared.layout.parents())?;
         self.shared.files.sweep()?;
-        self.wait_for_loop_devices()
+        self.wait_for_loop_devices()?;
+        network
     }
 
     /// Whether processes can be born in control groups here: a kernel bug kills them.

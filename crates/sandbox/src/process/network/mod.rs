@@ -104,9 +104,8 @@ impl Network {
     pub(crate) fn start(config: NetworkConfig, instance: &str) -> Result<Self, SandboxError> {
         let NetworkConfig { wish, range, exposed } = config;
         let marks = Marks::of(instance);
-        let _alone = lock()?;
         if host::routes(&Netlink::open()?)?.iter().any(|route| route.is_marked(marks.number)) {
-            take_down(&marks)?;
+            take_down(&marks, &lock()?)?;
         }
         let mut network = Self { marks, exposed, range: None, why_isolated: None };
         match (wish, range) {
@@ -160,24 +159,24 @@ impl Network {
     pub(crate) fn stop(&self) -> Result<(), SandboxError> {
         match self.mode() {
             Mode::Isolated => Ok(()),
-            Mode::Nat => {
-                let _alone = lock()?;
-                take_down(&self.marks)
-            }
+            Mode::Nat => take_down(&self.marks, &lock()?),
         }
     }
 }
 
-/// Changes of the host's network by services, one at a time.
-fn lock() -> Result<File, SandboxError> {
+/// Held while the host's network is changed: by one service at a time.
+struct Alone(#[expect(dead_code, reason = "closing it unlocks")] File);
+
+fn lock() -> Result<Alone, SandboxError> {
     let what = || format!("lock {LOCK}");
     let file = File::options().create(true).truncate(false).write(true).open(LOCK).trying(what)?;
     file.lock().trying(what)?;
-    Ok(file)
+    Ok(Alone(file))
 }
 
 /// Prepares the host, or leaves it as it was.
 fn set_up(marks: &Marks, wanted: Option<Prefix>) -> Result<Prefix, SandboxError> {
+    let alone = lock()?;
     let tables = rules::tables()?;
     let netlink = Netlink::open()?;
     let range = pick(wanted, marks.number, &host::routes(&netlink)?)?;
@@ -190,7 +189,7 @@ fn set_up(marks: &Marks, wanted: Option<Prefix>) -> Result<Prefix, SandboxError>
         host::try_links(&netlink, &marks.tag)
     };
     if let Err(failure) = set_up() {
-        if let Err(leftover) = take_down(marks) {
+        if let Err(leftover) = take_down(marks, &alone) {
             tracing::warn!("take back what was changed for the network: {}", told(&leftover));
         }
         return Err(failure.into());
@@ -212,7 +211,7 @@ fn pick(wanted: Option<Prefix>, seed: u32, routes: &[Route]) -> Result<Prefix, S
 }
 
 /// Removes everything that carries these marks.
-fn take_down(marks: &Marks) -> Result<(), SandboxError> {
+fn take_down(marks: &Marks, _: &Alone) -> Result<(), SandboxError> {
     let netlink = Netlink::open()?;
     host::remove_links(&netlink, marks.number)?;
     let tables = rules::tables()?;
