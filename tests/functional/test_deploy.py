@@ -1,16 +1,19 @@
 """`hearth deploy` and `hearth dev`: a folder becomes a function, and is reloaded on save."""
 
+import fcntl
 import json
 import os
 import queue
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import threading
 
 import pytest
 
-from support.service import HEARTH, PATIENCE_S, RUNTIMES, hearth
+from support.service import HEARTH, PATIENCE_S, RUNTIMES, hearth, wait_for
 
 APP = "def handler(event, context):\n    print('got', event)\n    if event.get('fail'): raise ValueError('no')\n    return {'answer': ANSWER}\n"
 
@@ -261,6 +264,32 @@ def test_dev_leaves_ignored_files_out(folder, dev):
     (folder / "lib/table.py").write_text("")
     while session.answer() != ["app.py", "lib"]:
         session.wait("reloaded")
+
+
+def test_dev_ends_though_nobody_reads(folder):
+    """Its output is a pipe that is full: that must hold up neither the signal nor the end of its own service."""
+    write(folder, app_py="def handler(event, context):\n    for _ in range(4000): print('x' * 60)\n")
+    process = subprocess.Popen(
+        [HEARTH, "--json", "dev", folder],
+        env={**os.environ, "HEARTH_RUNTIMES": str(RUNTIMES), "HEARTH_ENDPOINT": "http://127.0.0.1:1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        ready = json.loads(process.stdout.readline())
+        hearth("invoke", "shop", endpoint=ready["endpoint"])
+
+        def held():
+            return struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, b"\0" * 4))[0]
+
+        # A pipe holds 64 kB, and the log is several times as much.
+        wait_for("a full pipe", lambda: held() > 60_000)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=PATIENCE_S) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
 
 
 def test_dev_brings_a_service_of_its_own(folder, dev):

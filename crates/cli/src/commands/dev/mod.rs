@@ -4,6 +4,7 @@
 //! The function is an ordinary one: of the service that answers at the endpoint, or else of one of its own that ends
 //! with this command.
 
+mod print;
 mod report;
 mod watch;
 
@@ -16,8 +17,9 @@ use crate::signals::Stop;
 use crate::{privilege, runtimes};
 use anyhow::Context as _;
 use clap::Args;
+use print::Printer;
 use report::{Line, Reader};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -48,7 +50,7 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> anyhow::Result<ExitCod
     let source = Source::new(args.source)?;
     let target = args.target.completed(|name| std::env::var(name).ok());
     let (target, own) = if answers(&target).await? { (target, None) } else { Own::start(target).await? };
-    let session = Session { source, output, target };
+    let session = Session { source, output, target, printer: Printer::start().context("start to print")? };
     let ended = tokio::select! {
         ended = session.serve() => ended,
         () = stop.asked() => Ok(()),
@@ -56,6 +58,7 @@ pub(crate) async fn run(args: DevArgs, output: Output) -> anyhow::Result<ExitCod
     if let Some(own) = own {
         own.stop().await?;
     }
+    session.printer.finish().await;
     ended.map(|()| ExitCode::SUCCESS)
 }
 
@@ -96,6 +99,7 @@ struct Session {
     source: Source,
     output: Output,
     target: Target,
+    printer: Printer,
 }
 
 impl Session {
@@ -106,22 +110,18 @@ impl Session {
         let watch = Watch::begin(&self.source.folder)?;
         let begin_ms = output::now_ms();
         let (change, described) = self.source.deploy(&function, false).await?;
-        if self.output.json {
-            output::json_line(&json!({
-                "event": "ready",
-                "endpoint": self.target.endpoint,
-                "function": self.source.name,
-                "functionArn": described.function_arn,
-                "runtime": described.runtime,
-                "handler": described.handler,
-            }))?;
-        } else {
-            output::line(&deploy::summary(&self.source.name, change, &described, self.output))?;
-            output::line(&format!(
-                "hearth invoke {} --endpoint {} --payload '{{}}'",
-                self.source.name, self.target.endpoint
-            ))?;
-        }
+        let (name, endpoint) = (&self.source.name, &self.target.endpoint);
+        let event = json!({
+            "event": "ready",
+            "endpoint": endpoint,
+            "function": name,
+            "functionArn": described.function_arn,
+            "runtime": described.runtime,
+            "handler": described.handler,
+        });
+        let summary = deploy::summary(name, change, &described, self.output);
+        self.print(&event, || format!("{summary}\nhearth invoke {name} --endpoint {endpoint} --payload '{{}}'"))
+            .await?;
         tokio::select! {
             ended = self.reload(&function, watch) => ended,
             ended = self.follow(begin_ms) => ended,
@@ -137,15 +137,12 @@ impl Session {
                 Ok((deploy::Change::Unchanged, _)) => {}
                 Ok((_, described)) => {
                     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    if self.output.json {
-                        let sha256 = described.code_sha256;
-                        output::json_line(&json!({ "event": "reloaded", "codeSha256": sha256, "tookMs": ms }))?;
-                    } else {
-                        output::line(&self.output.paint(Tone::Faint, &format!("reloaded in {ms} ms")))?;
-                    }
+                    let event = json!({ "event": "reloaded", "codeSha256": described.code_sha256, "tookMs": ms });
+                    let text = || self.output.paint(Tone::Faint, &format!("reloaded in {ms} ms")).into_owned();
+                    self.print(&event, text).await?;
                 }
                 // Half a change, as a rule: the other half is to come.
-                Err(error) => self.complain(&format!("{error:#}"))?,
+                Err(error) => self.complain(&format!("{error:#}")).await?,
             }
         }
     }
@@ -162,14 +159,14 @@ impl Session {
                 match pages.next().await {
                     Ok(Some(events)) => {
                         for event in follower.fresh(events) {
-                            self.show(&mut reader, &event)?;
+                            self.show(&mut reader, &event).await?;
                         }
                     }
                     Ok(None) => break,
                     // The first invoke makes the group.
                     Err(error) if error.is("ResourceNotFoundException") => break,
                     Err(error) if error.is_refusal() => {
-                        self.complain(&format!("read the log: {error}"))?;
+                        self.complain(&format!("read the log: {error}")).await?;
                         pause = PAUSE;
                         break;
                     }
@@ -181,43 +178,37 @@ impl Session {
         }
     }
 
-    fn show(&self, reader: &mut Reader, event: &Event) -> std::io::Result<()> {
-        let line = reader.read(&event.log_stream_name, &event.message);
-        if self.output.json {
-            return match line {
-                Line::Said => output::json_line(&json!({
-                    "event": "log",
-                    "timestamp": event.timestamp,
-                    "logStreamName": event.log_stream_name,
-                    "message": event.message,
-                })),
-                Line::Invoked(invoked) => {
-                    let mut value = json!({ "event": "invoked", "timestamp": event.timestamp });
-                    if let (Some(members), Ok(serde_json::Value::Object(more))) =
-                        (value.as_object_mut(), serde_json::to_value(&invoked))
-                    {
-                        members.extend(more);
-                    }
-                    output::json_line(&value)
-                }
-                Line::InitFailed(error) => output::json_line(&json!({ "event": "initFailed", "error": error })),
-                Line::Platform => Ok(()),
-            };
-        }
-        match line {
-            Line::Said => output::line(&self.output.log_message(&event.message)),
-            Line::Invoked(invoked) => output::line(&invoked.line(self.output)),
-            Line::InitFailed(error) => {
-                output::line(&self.output.paint(Tone::Bad, &format!("init failed: {}", self.output.foreign(&error))))
-            }
+    async fn show(&self, reader: &mut Reader, event: &Event) -> std::io::Result<()> {
+        let at = event.timestamp;
+        match reader.read(&event.log_stream_name, &event.message) {
             Line::Platform => Ok(()),
+            Line::Said => {
+                let (stream, message) = (&event.log_stream_name, &event.message);
+                let value = json!({ "event": "log", "timestamp": at, "logStreamName": stream, "message": message });
+                self.print(&value, || self.output.log_message(message)).await
+            }
+            Line::Invoked(invoked) => {
+                let mut value = json!(invoked);
+                if let Value::Object(members) = &mut value {
+                    members.extend([("event".to_owned(), json!("invoked")), ("timestamp".to_owned(), json!(at))]);
+                }
+                self.print(&value, || invoked.line(self.output)).await
+            }
+            Line::InitFailed(error) => {
+                let value = json!({ "event": "initFailed", "timestamp": at, "error": error });
+                let text = format!("init failed: {}", self.output.foreign(&error));
+                self.print(&value, || self.output.paint(Tone::Bad, &text).into_owned()).await
+            }
         }
     }
 
-    fn complain(&self, error: &str) -> std::io::Result<()> {
-        if self.output.json {
-            return output::json_line(&json!({ "event": "error", "error": error }));
-        }
-        output::line(&self.output.paint(Tone::Bad, error))
+    async fn complain(&self, error: &str) -> std::io::Result<()> {
+        let value = json!({ "event": "error", "error": error });
+        self.print(&value, || self.output.paint(Tone::Bad, error).into_owned()).await
+    }
+
+    /// For a program or for a person.
+    async fn print(&self, event: &Value, text: impl FnOnce() -> String) -> std::io::Result<()> {
+        self.printer.line(if self.output.json { event.to_string() } else { text() }).await
     }
 }
