@@ -97,7 +97,7 @@ mod tests {
     use notify::event::{CreateKind, ModifyKind, RemoveKind};
 
     fn matters_at(kind: EventKind, path: &str) -> bool {
-        let top = Path::new("/work/app");
+        let top = Path::new("/home/me/app");
         let rules = Rules::parse("*.log\n", crate::commands::deploy::IgnoreSource::Git);
         matters(top, &rules, &Event::new(kind).add_path(top.join(path)))
     }
