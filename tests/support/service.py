@@ -173,10 +173,13 @@ class Service:
     def __exit__(self, kind, value, traceback):
         try:
             if self.process is not None and self.process.poll() is not None:
-                # Killed on purpose by the test; the kernel ends what the service had.
+                # Killed on purpose by the test: the kernel ends what the service had, the next start removes the rest.
                 traces = leftovers.Traces(self.process.pid, self.data)
+                self.process.stdout.close()
                 self.process = None
                 assert not traces.left(ignore_cgroups=True)
+                self.start()
+                assert self.stop() == 0
             else:
                 code = self.stop()
                 assert code in (0, None), f"exit code {code}: {self.errors()}"
