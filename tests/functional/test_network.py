@@ -7,6 +7,8 @@ import json
 import socket
 import threading
 
+from pathlib import Path
+
 import pytest
 
 from support.functions import Function
@@ -260,8 +262,11 @@ def test_a_killed_service_is_swept_by_its_next_start(world, nat):
 def test_nat_that_cannot_be_had(world):
     run("ip", "-n", world.host, "route", "add", "blackhole", "10.77.0.0/16")
     try:
+        groups = set(Path("/sys/fs/cgroup").glob("*/hearth-*")) | set(Path("/sys/fs/cgroup").glob("hearth-*"))
         with pytest.raises(NotStarted, match=r"use 10\.77\.16\.0/20 while this host routes 10\.77\.0\.0/16"):
             Service("--network-range", "10.77.16.0/20", network="nat")
+        left = set(Path("/sys/fs/cgroup").glob("*/hearth-*")) | set(Path("/sys/fs/cgroup").glob("hearth-*"))
+        assert left <= groups, "a start that fails leaves nothing"
         with Service("--network-range", "10.77.16.0/20", network=None) as fallen_back:
             assert " · network isolated · " in fallen_back.lines[0]
             assert "functions reach nothing outside: use 10.77.16.0/20" in fallen_back.errors()

@@ -100,7 +100,17 @@ impl ProcessSandboxes {
             return Err(SandboxError::Misused("an instance id is made of letters, digits and dashes"));
         }
         let layout: Arc<dyn Layout> = cgroups::detect(&Mounts::read()?, &format!("hearth-{}", config.instance)).into();
-        cgroups::sweep(&layout.parents())?;
+        let parents = layout.parents();
+        cgroups::sweep(&parents)?;
+        Self::begin(config, layout).inspect_err(|_| {
+            // Its spawners have ended by now; why it could not start says more than what could not be removed.
+            if let Err(left) = cgroups::sweep(&parents) {
+                tracing::warn!("remove the control groups of a start that failed: {}", left.line());
+            }
+        })
+    }
+
+    fn begin(config: ProcessConfig, layout: Arc<dyn Layout>) -> Result<Self, SandboxError> {
         let files = Files::create(&config.data)?;
         for parent in layout.parents() {
             fs::create_dir(&parent).trying(|| format!("create the cgroup {}", parent.display()))?;
