@@ -6,7 +6,6 @@ Services run on the host of a World; nothing touches the machine's own network.
 import json
 import socket
 import threading
-
 from pathlib import Path
 
 import pytest
