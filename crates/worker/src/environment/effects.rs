@@ -67,7 +67,7 @@ impl Driver {
     }
 
     fn log_start(&mut self, id: RequestId) {
-        // What was printed up to here belongs to Init.
+        // What was printed up to here belongs to Init, or to the invocation before.
         self.drain();
         self.log.begin();
         self.memory.sampled = self.node.clock.now();
