@@ -28,7 +28,8 @@ impl Driver {
             log_tail: None,
             executed_version: self.me.function.version.clone(),
         };
-        self.about_to_be_free();
+        // The caller may be back before we are free, and should meet this environment again.
+        self.pool.finishing(&self.me);
         self.me.observe(|snapshot| snapshot.expected = None);
         let interrupted = outcome == Outcome::Failed(ErrorType::SandboxFailure) && self.node.is_draining();
         let Some(job) = self.job(id) else { return };

@@ -56,8 +56,6 @@ pub(super) struct Driver {
     idle_since: Moment,
     /// Whether the pool can hand us out (or has done so, and the invocation is on its way).
     pub(super) offered: bool,
-    /// Whether a caller has its answer and may be back before we are free.
-    finishing: bool,
 }
 
 /// What a runtime reported from its Init: type and payload.
@@ -175,7 +173,6 @@ impl Driver {
             idle_since: node.clock.now(),
             // Made for an invocation that is on its way.
             offered: true,
-            finishing: false,
         };
         Ok((driver, events))
     }
@@ -219,10 +216,6 @@ impl Driver {
             self.idle_since = self.node.clock.now();
             self.pool.offer(&self.me);
         }
-        if self.finishing && !matches!(phase, Phase::Invoke { .. }) {
-            self.finishing = false;
-            self.pool.finished(&self.me);
-        }
         if matches!(phase, Phase::Shutdown { .. } | Phase::Gone) {
             // What is left of it to do is nobody's execution.
             self.pool.release(&self.me);
@@ -231,14 +224,6 @@ impl Driver {
         self.me.observe(|snapshot| {
             (snapshot.phase, snapshot.idle_since, snapshot.initialising) = (phase.name(), idle_since, initialising);
         });
-    }
-
-    /// Before a caller gets its answer: it may be back at once, and should meet this environment again.
-    pub(super) fn about_to_be_free(&mut self) {
-        if !self.finishing {
-            self.finishing = true;
-            self.pool.finishing(&self.me);
-        }
     }
 
     /// The next moment at which something is due.

@@ -36,8 +36,6 @@ struct State {
     all: Vec<Arc<Environment>>,
     /// A stack: the most recently used is on top.
     idle: Vec<Arc<Environment>>,
-    /// Those that have answered their caller and are about to be idle, and since when.
-    finishing: Vec<(Arc<Environment>, Instant)>,
     /// Those that are not free.
     busy: Vec<Busy>,
     /// Invocations that wait for a busy one.
@@ -52,8 +50,8 @@ struct Busy {
     environment: Arc<Environment>,
     /// What its execution is counted in.
     share: Share,
-    /// Whether the caller has its answer: it is free soon.
-    answered: bool,
+    /// Since when the caller has its answer: it is free soon.
+    answered: Option<Instant>,
 }
 
 /// Where an invocation can go.
@@ -120,16 +118,17 @@ impl State {
 
     /// Whether an environment of that incarnation is idle in a moment, for one more than wait already.
     fn expects(&self, incarnation: Uuid) -> bool {
-        let soon = |(environment, since): &&(Arc<Environment>, Instant)| {
-            environment.incarnation() == incarnation && since.elapsed() < FINISHING_GRACE
+        let soon = |busy: &&Busy| {
+            busy.environment.incarnation() == incarnation
+                && busy.answered.is_some_and(|since| since.elapsed() < FINISHING_GRACE)
         };
         let waiting = self.waiters.iter().filter(|waiter| waiter.incarnation == incarnation).count();
-        self.finishing.iter().filter(soon).count() > waiting
+        self.busy.iter().filter(soon).count() > waiting
     }
 
     /// Whether any environment is free in a moment, for one more than wait already.
     fn expects_any(&self) -> bool {
-        self.busy.iter().filter(|busy| busy.answered).count() > self.waiters.len()
+        self.busy.iter().filter(|busy| busy.answered.is_some()).count() > self.waiters.len()
     }
 
     fn busy(&mut self, environment: &Arc<Environment>) -> Option<&mut Busy> {
@@ -213,7 +212,7 @@ impl FunctionPool {
             return Room::New(share);
         };
         let environment = state.idle.remove(at);
-        state.busy.push(Busy { environment: Arc::clone(&environment), share, answered: false });
+        state.busy.push(Busy { environment: Arc::clone(&environment), share, answered: None });
         Room::Idle(environment)
     }
 
@@ -221,7 +220,7 @@ impl FunctionPool {
     pub(crate) fn add(&self, environment: Arc<Environment>, share: Share) -> bool {
         let mut state = self.state();
         let late = state.retired.contains(&environment.incarnation());
-        state.busy.push(Busy { environment: Arc::clone(&environment), share, answered: false });
+        state.busy.push(Busy { environment: Arc::clone(&environment), share, answered: None });
         state.all.push(environment);
         self.population.send_modify(|count| *count += 1);
         late
@@ -229,16 +228,9 @@ impl FunctionPool {
 
     /// It is about to answer, and to be idle after that.
     pub(crate) fn finishing(&self, environment: &Arc<Environment>) {
-        let mut state = self.state();
-        state.finishing.push((Arc::clone(environment), Instant::now()));
-        if let Some(busy) = state.busy(environment) {
-            busy.answered = true;
+        if let Some(busy) = self.state().busy(environment) {
+            busy.answered = Some(Instant::now());
         }
-    }
-
-    /// It no longer is about to be idle.
-    pub(crate) fn finished(&self, environment: &Arc<Environment>) {
-        self.state().finishing.retain(|(other, _)| !Arc::ptr_eq(other, environment));
     }
 
     /// It is free: to whoever waits for it, else on top of the stack. Said once for each invocation.
@@ -250,7 +242,7 @@ impl FunctionPool {
         // What it is counted in goes with it.
         if goes_on && state.hand_over(Room::Idle(Arc::clone(environment)), suits).is_none() {
             if let Some(busy) = state.busy(environment) {
-                busy.answered = false;
+                busy.answered = None;
             }
             return;
         }
@@ -275,7 +267,6 @@ impl FunctionPool {
         let mut state = self.state();
         self.free(&mut state, environment);
         state.idle.retain(|other| !Arc::ptr_eq(other, environment));
-        state.finishing.retain(|(other, _)| !Arc::ptr_eq(other, environment));
         let before = state.all.len();
         state.all.retain(|other| !Arc::ptr_eq(other, environment));
         let removed = before - state.all.len();
