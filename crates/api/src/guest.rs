@@ -43,6 +43,15 @@ pub enum Order {
     },
     /// Kill everything but PID 1; answered by [`News::Empty`].
     KillAll,
+    /// Kill one process, whoever started it.
+    Kill {
+        /// Its pid inside.
+        process: i32,
+    },
+    /// Stop everything but PID 1: where there is no freezer.
+    Freeze,
+    /// Let everything go on that [`Order::Freeze`] has stopped.
+    Thaw,
 }
 
 /// What PID 1 tells the worker.
@@ -84,6 +93,9 @@ pub struct Program {
     pub arguments: Vec<String>,
     /// `NAME=value`.
     pub environment: Vec<String>,
+    /// Memory that each of its processes may have for data, MB (`RLIMIT_DATA`): where no control group limits all of
+    /// them together.
+    pub data_mb: Option<u32>,
 }
 
 /// What a seat tells the worker. The end of the channel without a further message: the program runs.
@@ -114,6 +126,9 @@ impl Order {
             Self::Seat { born_inside } => Writer::new(1).flag(born_inside).frame(),
             Self::Signal { process, signal } => Writer::new(2).number(process).number(signal).frame(),
             Self::KillAll => Writer::new(3).frame(),
+            Self::Kill { process } => Writer::new(4).number(process).frame(),
+            Self::Freeze => Writer::new(5).frame(),
+            Self::Thaw => Writer::new(6).frame(),
         }
     }
 
@@ -128,6 +143,9 @@ impl Order {
             1 => Self::Seat { born_inside: fields.flag()? },
             2 => Self::Signal { process: fields.number()?, signal: fields.number()? },
             3 => Self::KillAll,
+            4 => Self::Kill { process: fields.number()? },
+            5 => Self::Freeze,
+            6 => Self::Thaw,
             kind => return Err(FrameError::Kind(kind)),
         };
         fields.end(order)
@@ -172,7 +190,9 @@ impl Program {
     /// The frame of this program.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        Writer::new(1).texts(&self.candidates).texts(&self.arguments).texts(&self.environment).frame()
+        let frame = Writer::new(1).texts(&self.candidates).texts(&self.arguments).texts(&self.environment);
+        let frame = frame.flag(self.data_mb.is_some());
+        self.data_mb.iter().fold(frame, |frame, limit| frame.number(limit.cast_signed())).frame()
     }
 
     /// The program in a frame.
@@ -185,7 +205,12 @@ impl Program {
         if kind != 1 {
             return Err(FrameError::Kind(kind));
         }
-        let program = Self { candidates: fields.texts()?, arguments: fields.texts()?, environment: fields.texts()? };
+        let program = Self {
+            candidates: fields.texts()?,
+            arguments: fields.texts()?,
+            environment: fields.texts()?,
+            data_mb: if fields.flag()? { Some(fields.number()?.cast_unsigned()) } else { None },
+        };
         fields.end(program)
     }
 }
@@ -359,6 +384,9 @@ mod tests {
             Order::Seat { born_inside: false },
             Order::Signal { process: 7, signal: 15 },
             Order::KillAll,
+            Order::Kill { process: 7 },
+            Order::Freeze,
+            Order::Thaw,
         ] {
             assert_eq!(Order::decode(&order.encode()), Ok(order));
         }
@@ -378,12 +406,15 @@ mod tests {
         ] {
             assert_eq!(SeatNews::decode(&news.encode()), Ok(news));
         }
-        let program = Program {
-            candidates: vec!["/var/task/bootstrap".into(), "/opt/bootstrap".into()],
-            arguments: vec![],
-            environment: vec!["A=b".into(), "C=".into()],
-        };
-        assert_eq!(Program::decode(&program.encode()), Ok(program));
+        for data_mb in [None, Some(10_240)] {
+            let program = Program {
+                candidates: vec!["/var/task/bootstrap".into(), "/opt/bootstrap".into()],
+                arguments: vec![],
+                environment: vec!["A=b".into(), "C=".into()],
+                data_mb,
+            };
+            assert_eq!(Program::decode(&program.encode()), Ok(program));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::commands::{demo, deploy, dev, doctor, invoke, logs, ps, up};
 use crate::output::Output;
+use crate::privilege;
 use crate::runtimes;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -40,15 +41,22 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let output = Output::new(self.json);
         match self.command {
-            Command::Up(args) => executor()?.block_on(up::run(args, output)),
+            Command::Up(args) => {
+                privilege::acquire()?;
+                executor()?.block_on(up::run(args, output))
+            }
             Command::Deploy(args) => executor()?.block_on(deploy::run(args, output)),
-            Command::Dev(args) => executor()?.block_on(dev::run(args, output)),
+            Command::Dev(args) => {
+                let place = dev::prepare(&args)?;
+                executor()?.block_on(dev::run(args, place, output))
+            }
             Command::Invoke(args) => executor()?.block_on(invoke::run(args, output)),
             Command::Logs(args) => executor()?.block_on(logs::run(args, output)),
             Command::Ps(args) => executor()?.block_on(ps::run(args, output)),
             Command::Runtimes(args) => runtimes::run(args, self.json).map(|()| ExitCode::SUCCESS),
-            Command::Doctor(args) => doctor::run(&args, output),
+            Command::Doctor(args) => doctor::run(&args, privilege::acquire(), output),
             Command::Demo(args) => {
+                privilege::acquire()?;
                 demo::prepare()?;
                 executor()?.block_on(demo::run(args, output))
             }

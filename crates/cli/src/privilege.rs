@@ -1,27 +1,71 @@
-//! Who may run a service: root, for now. Ordinary users follow with user namespaces of their own.
+//! The rights a service needs, however whoever starts it comes by them: root has them; an ordinary user makes a user
+//! namespace, and gets limits from systemd where systemd hands some out.
+//!
+//! All of it happens before there are threads, and for commands that make sandboxes only.
 
-/// A service was asked for by somebody who cannot make sandboxes.
-#[derive(Debug, thiserror::Error)]
-#[error("this makes namespaces, cgroups and mounts, which needs root; run:\n    sudo {command}")]
-pub(crate) struct NeedsRoot {
-    command: String,
+use anyhow::Context as _;
+use hearth_sandbox::process::standing::{self, Standing};
+use hearth_sandbox::process::{LimitsFrom, limits_from};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// Set for the process that runs in a scope already: it may have turned out to be no use.
+const IN_A_SCOPE: &str = "HEARTH_SCOPE";
+
+/// Who was not root when the program started.
+static ORDINARY: OnceLock<bool> = OnceLock::new();
+
+/// Whether an ordinary user started this, whatever the process has become since.
+pub(crate) fn is_ordinary() -> bool {
+    *ORDINARY.get_or_init(|| !rustix::process::geteuid().is_root())
 }
 
-/// Refuses everybody but root, with the one command to run instead.
+/// Gets what sandboxes need. May start the program anew, in a scope of systemd's; before any thread exists.
 ///
 /// # Errors
 ///
-/// [`NeedsRoot`]
-pub(crate) fn require_root() -> Result<(), NeedsRoot> {
-    if rustix::process::geteuid().is_root() {
+/// What forbids it, and the one command that root could run instead.
+pub(crate) fn acquire() -> anyhow::Result<()> {
+    is_ordinary();
+    if Standing::read()?.is_some() {
         return Ok(());
     }
+    if limits_from(rustix::process::geteuid().as_raw())? == LimitsFrom::Systemd {
+        enter_scope();
+    }
+    standing::become_root_of_a_namespace().with_context(|| {
+        format!("as an ordinary user this needs a user namespace; as root it does not:\n    {}", sudo())
+    })
+}
+
+/// Does not return where it works: the same command line, in a control group with limits of its own.
+fn enter_scope() {
+    let scope = |command: &mut Command| {
+        command.args(["--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"]);
+    };
+    if std::env::var_os(IN_A_SCOPE).is_some() {
+        return;
+    }
+    // First with nothing in it: without a session there is no manager to ask, and then we go on as we are.
+    let mut probe = Command::new("systemd-run");
+    scope(&mut probe);
+    let works = probe.arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let (true, Ok(program)) = (works.is_ok_and(|status| status.success()), std::env::current_exe()) else { return };
+    let mut anew = Command::new("systemd-run");
+    scope(&mut anew);
+    let cause = anew.arg(program).args(std::env::args_os().skip(1)).env(IN_A_SCOPE, "1").exec();
+    tracing::warn!("start in a scope of systemd's: {cause}");
+}
+
+/// This command line for root.
+fn sudo() -> String {
     let program = std::env::current_exe().map_or_else(|_| "hearth".to_owned(), |path| path.display().to_string());
     // What sudo would not pass on.
     let runtimes = std::env::var("HEARTH_RUNTIMES").ok().map(|directory| format!("HEARTH_RUNTIMES={directory}"));
     let variables = runtimes.into_iter().flat_map(|variable| ["env".to_owned(), variable]);
-    let words = variables.chain([program]).chain(std::env::args().skip(1));
-    Err(NeedsRoot { command: words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ") })
+    let words = ["sudo".to_owned()].into_iter().chain(variables).chain([program]).chain(std::env::args().skip(1));
+    words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }
 
 /// `word` as a shell reads it back.
@@ -44,7 +88,6 @@ mod tests {
         assert_eq!(quoted("--data=./a b"), "'--data=./a b'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
-        let error = NeedsRoot { command: "hearth demo".into() };
-        assert!(error.to_string().ends_with("\n    sudo hearth demo"), "{error}");
+        assert!(sudo().starts_with("sudo "), "{}", sudo());
     }
 }

@@ -246,6 +246,7 @@ pub(crate) fn scope(account: &str, region: &str) -> anyhow::Result<Scope> {
 fn line(endpoint: &str, capabilities: &Capabilities, output: Output) -> String {
     let verdict = |support: &Support| match support {
         Support::Full => output.paint(Tone::Good, "ok").into_owned(),
+        Support::Weaker(_) => output.paint(Tone::Strong, "weaker").into_owned(),
         Support::Missing(_) => output.paint(Tone::Bad, "missing").into_owned(),
     };
     let mut parts = vec![
@@ -264,7 +265,7 @@ fn line(endpoint: &str, capabilities: &Capabilities, output: Output) -> String {
     parts.extend(limits.iter().map(|(name, support)| format!("{name} {}", verdict(support))));
     parts.push(format!("network {}", capabilities.network));
     parts.push(format!("cgroups {}", capabilities.cgroups));
-    if limits.iter().any(|(_, support)| matches!(support, Support::Missing(_))) {
+    if limits.iter().any(|(_, support)| **support != Support::Full) {
         parts.push("`hearth doctor` says what to do".to_owned());
     }
     parts.join(" · ")
@@ -302,6 +303,8 @@ mod tests {
                  freeze ok · tmp quota ok · seccomp ok · network isolated · cgroups v2"
             )
         );
+        let weaker = line("http://127.0.0.1:1", &capabilities(Support::Weaker("a tmpfs".into())), output);
+        assert!(weaker.contains(" · tmp quota weaker · ") && weaker.ends_with("what to do"), "{weaker}");
         let poor = line("http://127.0.0.1:1", &capabilities(Support::Missing("no loop devices".into())), output);
         assert!(poor.contains(" · tmp quota missing · "), "{poor}");
         assert!(poor.ends_with("`hearth doctor` says what to do"), "{poor}");

@@ -59,14 +59,19 @@ impl Channel {
         self.0
     }
 
-    /// Room for one message of this size on its way out.
+    /// Room for one message of this size on its way out; for ordinary users as much as the host lets them have
+    /// (`net.core.wmem_max`, of which the usual value is enough for ours).
     ///
     /// # Errors
     ///
-    /// [`Failure`], without CAP_NET_ADMIN.
+    /// [`Failure`]
     pub fn make_room(&self, bytes: usize) -> Result<(), Failure> {
         // Twice: the kernel counts its own bookkeeping too.
-        sockopt::set_socket_send_buffer_size_force(&self.0, bytes * 2).trying(|| "enlarge a channel".to_owned())
+        match sockopt::set_socket_send_buffer_size_force(&self.0, bytes * 2) {
+            Err(Errno::PERM) => sockopt::set_socket_send_buffer_size(&self.0, bytes),
+            done => done,
+        }
+        .trying(|| "enlarge a channel".to_owned())
     }
 
     /// Sends one message; waits for room.

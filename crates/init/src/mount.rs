@@ -29,7 +29,20 @@ impl Tree {
     ///
     /// [`Failure`]
     pub fn of(path: &Path) -> Result<Self, Failure> {
-        open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
+        Self::open(path, OpenTreeFlags::empty())
+    }
+
+    /// The same, with what is mounted below it.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]
+    pub fn of_all(path: &Path) -> Result<Self, Failure> {
+        Self::open(path, OpenTreeFlags::AT_RECURSIVE)
+    }
+
+    fn open(path: &Path, more: OpenTreeFlags) -> Result<Self, Failure> {
+        open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | more)
             .map(Self)
             .trying(|| format!("open the tree {}", path.display()))
     }
@@ -77,15 +90,16 @@ impl Tree {
 
     /// Sets attributes, and maps ids on disk to those of a user namespace, so that its root owns root's files.
     ///
-    /// Where the file system cannot do that (EINVAL: tmpfs before 6.3, overlay) the tree stays unmapped: files can
-    /// still be read by everybody whom their mode lets, but belong to nobody there.
+    /// Where the file system cannot do that (EINVAL: tmpfs before 6.3, overlay), or we may not ask for it (EPERM: an
+    /// ordinary user), the tree stays unmapped: files can still be read by everybody whom their mode lets, but belong to
+    /// nobody there, unless their owner has an id in that namespace anyway.
     ///
     /// # Errors
     ///
     /// [`Failure`]
     pub fn mapped(self, attributes: MountAttrFlags, user_namespace: BorrowedFd<'_>) -> Result<Self, Failure> {
         match set_attributes(self.0.as_fd(), attributes, Some(user_namespace)) {
-            Err(cause) if cause.raw_os_error() == Some(libc::EINVAL) => self.with(attributes),
+            Err(cause) if matches!(cause.raw_os_error(), Some(libc::EINVAL | libc::EPERM)) => self.with(attributes),
             done => {
                 done.trying(|| "map the ids of a tree".to_owned())?;
                 Ok(self)
@@ -142,7 +156,7 @@ fn change_attributes(tree: BorrowedFd<'_>, change: &libc::mount_attr) -> io::Res
             libc::SYS_mount_setattr,
             tree.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
+            libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
             std::ptr::from_ref(change),
             size_of::<libc::mount_attr>(),
         )

@@ -1,6 +1,6 @@
-//! PID 1: from a copy of the spawner with all of root's rights to the keeper of one sandbox.
+//! PID 1: from a copy of the spawner with all of the service's rights to the keeper of one sandbox.
 //!
-//! The order of the steps is not a matter of taste: mounts, pivot and id maps need the host's root and come before the
+//! The order of the steps is not a matter of taste: mounts, pivot and id maps need the service's rights and come before the
 //! user namespace; the death signal is cleared by a change of credentials and is asked for again; the filter comes
 //! last and needs `no_new_privs`. Moving one of them was tried, and fails.
 
@@ -20,6 +20,41 @@ pub const FUNCTION_UID: u32 = 993;
 /// Group of the function's processes, inside (observed).
 pub const FUNCTION_GID: u32 = 990;
 
+/// Who is who inside; follows from how many ids the service has to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// PID 1 is root, the function's processes are another user, whom no neighbour shares.
+    TwoUsers,
+    /// PID 1 and the function's processes are the same user, the only one there is: outside, who started the service.
+    OneUser,
+}
+
+impl Identity {
+    /// PID 1 becomes who it is inside, with the rights it still needs there: to become the function's user in a child,
+    /// and to signal it.
+    fn take_on(self) -> Result<(), Failure> {
+        match self {
+            Self::TwoUsers => {
+                sys::become_user(0, 0)?; // until now our uid is the service's 0, which may not exist in here
+                let needed = CapabilitySet::KILL | CapabilitySet::SETGID | CapabilitySet::SETUID;
+                sys::keep_only_capabilities(needed)
+            }
+            // Nobody else to become, and signals pass between equals.
+            Self::OneUser => sys::keep_only_capabilities(CapabilitySet::empty()),
+        }
+    }
+
+    /// A child of PID 1 becomes the function's.
+    pub(crate) fn become_function(self) -> Result<(), Failure> {
+        match self {
+            // From 0 to another uid: the kernel drops every capability.
+            Self::TwoUsers => sys::become_user(FUNCTION_UID, FUNCTION_GID),
+            // It is that user, and PID 1 had no capability to inherit.
+            Self::OneUser => Ok(()),
+        }
+    }
+}
+
 /// All PID 1 knows.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -33,6 +68,8 @@ pub struct Plan<'a> {
     pub network: network::Plan,
     /// The user namespace of the sandbox, complete with its maps.
     pub user_namespace: OwnedFd,
+    /// Whom those maps know.
+    pub identity: Identity,
     /// To the worker.
     pub control: Channel,
     /// None where the kernel has no seccomp.
@@ -41,11 +78,11 @@ pub struct Plan<'a> {
 
 /// Becomes PID 1 of a sandbox; called in the child of the clone, first thing.
 pub fn run(plan: Plan<'_>) -> ! {
-    let Plan { tree, devices, resolver, network, user_namespace, control, filters } = plan;
+    let Plan { tree, devices, resolver, network, user_namespace, identity, control, filters } = plan;
     let files = Files { tree, devices, resolver };
-    let ended = enter(&files, network, &user_namespace, &control, filters).and_then(|()| {
+    let ended = enter(&files, network, &user_namespace, identity, &control, filters).and_then(|()| {
         drop(user_namespace);
-        Reaper::new(&control, filters)?.serve()
+        Reaper::new(&control, identity, filters)?.serve()
     });
     match ended {
         Ok(()) => sys::exit_now(0),
@@ -62,10 +99,11 @@ fn enter(
     files: &Files<'_>,
     network: network::Plan,
     user_namespace: &OwnedFd,
+    identity: Identity,
     control: &Channel,
     filters: Option<&Filters>,
 ) -> Result<(), Failure> {
-    // Still root of the host, in namespaces of our own.
+    // Still root of where the service is, in namespaces of our own.
     sys::die_with_parent()?;
     // Inherited from the spawner, "ignored" would make our children vanish before we see how they ended.
     sys::default_action(libc::SIGCHLD);
@@ -77,9 +115,8 @@ fn enter(
     root::build(files, user_namespace.as_fd())?;
     // The user namespace: no way back. From here on no mount and no right of the host.
     sys::enter_namespace(user_namespace.as_fd(), libc::CLONE_NEWUSER)?;
-    sys::become_user(0, 0)?; // until now our uid is the host's 0, which does not exist in here
-    // What PID 1 still needs: to become the function's user in a child, and to signal it.
-    sys::keep_only_capabilities(CapabilitySet::KILL | CapabilitySet::SETGID | CapabilitySet::SETUID)?;
+    identity.take_on()?;
+    sys::hide_from_equals()?; // most changes of credentials have done it, not all
     set_no_new_privs(true).trying(|| "set no_new_privs".to_owned())?;
     sys::die_with_parent()?; // becoming another user cleared it
     if let Some(filters) = filters {

@@ -5,6 +5,7 @@
 
 use crate::channel::{Channel, Message, Received};
 use crate::filter::Filters;
+use crate::pid1::Identity;
 use crate::{Failure, Trying, seat, sys};
 use hearth_api::guest::{End, News, Order};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +22,7 @@ const REAPED_AT_ONCE: usize = 256;
 /// PID 1's working state.
 pub(crate) struct Reaper<'a> {
     control: &'a Channel,
+    identity: Identity,
     filters: Option<&'a Filters>,
     /// SIGCHLD as a descriptor.
     children: OwnedFd,
@@ -38,9 +40,9 @@ enum Reaped {
 }
 
 impl<'a> Reaper<'a> {
-    pub(crate) fn new(control: &'a Channel, filters: Option<&'a Filters>) -> Result<Self, Failure> {
+    pub(crate) fn new(control: &'a Channel, identity: Identity, filters: Option<&'a Filters>) -> Result<Self, Failure> {
         let children = sys::signal_descriptor(libc::SIGCHLD)?;
-        Ok(Self { control, filters, children, seats: BTreeSet::new(), emptying: false })
+        Ok(Self { control, identity, filters, children, seats: BTreeSet::new(), emptying: false })
     }
 
     /// Works until the worker is gone. (getppid() could not tell: the spawner is outside of our pid namespace.)
@@ -82,7 +84,7 @@ impl<'a> Reaper<'a> {
         match Order::decode(&message.frame).map_err(io::Error::other).trying(|| "read an order".to_owned())? {
             Order::Seat { born_inside } => {
                 // Seats answer on their own channel, also when they cannot be made.
-                if let Some(pid) = seat::take(&message.descriptors, born_inside, self.filters) {
+                if let Some(pid) = seat::take(&message.descriptors, born_inside, self.identity, self.filters) {
                     self.seats.insert(pid);
                 }
             }
@@ -92,6 +94,9 @@ impl<'a> Reaper<'a> {
                 sys::signal_everyone(libc::SIGKILL);
                 self.emptying = true;
             }
+            Order::Kill { process } => sys::kill(process),
+            Order::Freeze => sys::signal_everyone(libc::SIGSTOP),
+            Order::Thaw => sys::signal_everyone(libc::SIGCONT),
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ pub(crate) struct Files<'a> {
     pub(crate) resolver: &'a Path,
 }
 
-/// Makes the mount namespace of this process that of a sandbox. Everything mounted here belongs to the *host's* user
+/// Makes the mount namespace of this process that of a sandbox. Everything mounted here belongs to the *service's* user
 /// namespace: the function can never change it, whatever rights it may get in its own.
 pub(crate) fn build(files: &Files<'_>, user_namespace: BorrowedFd<'_>) -> Result<(), Failure> {
     make_all_private()?;
@@ -45,8 +45,10 @@ pub(crate) fn build(files: &Files<'_>, user_namespace: BorrowedFd<'_>) -> Result
     // The one mount on which device nodes work; nothing can be executed from it, or added to it.
     let without_devices = MountAttrFlags::MOUNT_ATTR_NODEV;
     let of_devices = READ_ONLY.difference(without_devices) | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let devices = Tree::of(files.devices)?.with_devices()?.mapped(of_devices, user_namespace)?;
+    let devices = Tree::of_all(files.devices)?.with_devices()?.mapped(of_devices, user_namespace)?;
     let resolver = Tree::of(files.resolver)?.mapped(READ_ONLY, user_namespace)?;
+    // While the old one is still there: in a user namespace the kernel gives a new one only to who can see one whole.
+    let processes = Tree::mount("proc", &[], SAFE | MountAttrFlags::MOUNT_ATTR_NOEXEC)?;
     pivot_into(&root, files.tree)?;
     devices.attach(Path::new("/dev"))?;
     // A link could lead anywhere, and a tree without the file has its own ways.
@@ -54,7 +56,7 @@ pub(crate) fn build(files: &Files<'_>, user_namespace: BorrowedFd<'_>) -> Result
     if own.symlink_metadata().is_ok_and(|found| found.is_file()) {
         resolver.attach(own)?;
     }
-    Tree::mount("proc", &[], SAFE | MountAttrFlags::MOUNT_ATTR_NOEXEC)?.attach(Path::new("/proc"))?;
+    processes.attach(Path::new("/proc"))?;
     hide_host_facts()
 }
 

@@ -5,7 +5,7 @@
 
 use crate::channel::{Channel, Received};
 use crate::filter::Filters;
-use crate::pid1::{FUNCTION_GID, FUNCTION_UID};
+use crate::pid1::Identity;
 use crate::sys::{self, Cloned};
 use crate::{Failure, Trying};
 use hearth_api::guest::{FRAME_BYTES, Program, SeatNews};
@@ -35,7 +35,12 @@ impl From<Failure> for Ended {
 }
 
 /// Forks a seat; gives its pid. The descriptors are those of [`hearth_api::guest::Order::Seat`].
-pub(crate) fn take(descriptors: &[OwnedFd], born_inside: bool, filters: Option<&Filters>) -> Option<i32> {
+pub(crate) fn take(
+    descriptors: &[OwnedFd],
+    born_inside: bool,
+    identity: Identity,
+    filters: Option<&Filters>,
+) -> Option<i32> {
     let (channel, rest) = descriptors.split_first()?;
     let channel = Channel::from(channel.try_clone().ok()?);
     let (cgroup, doors) = match rest.split_first() {
@@ -46,7 +51,7 @@ pub(crate) fn take(descriptors: &[OwnedFd], born_inside: bool, filters: Option<&
     match unsafe { sys::clone_process(0, cgroup.map(AsFd::as_fd)) } {
         Ok(Cloned::Parent { pid, .. }) => Some(pid),
         Ok(Cloned::Child) => {
-            let Err(ended) = sit(&channel, doors, filters);
+            let Err(ended) = sit(&channel, doors, identity, filters);
             let news = match ended {
                 Ended::Failed(failure) => SeatNews::Failed { reason: failure.line() },
                 Ended::NoProgram(reason) => SeatNews::NoProgram { reason },
@@ -63,8 +68,13 @@ pub(crate) fn take(descriptors: &[OwnedFd], born_inside: bool, filters: Option<&
     }
 }
 
-fn sit(channel: &Channel, doors: &[OwnedFd], filters: Option<&Filters>) -> Result<Infallible, Ended> {
-    become_function(channel, doors, filters)?;
+fn sit(
+    channel: &Channel,
+    doors: &[OwnedFd],
+    identity: Identity,
+    filters: Option<&Filters>,
+) -> Result<Infallible, Ended> {
+    become_function(channel, doors, identity, filters)?;
     channel.send(&SeatNews::Seated { process: rustix::process::getpid().as_raw_nonzero().get() }.encode(), &[])?;
     let Received::Message(message) = channel.receive(FRAME_BYTES)? else {
         // The worker has changed its mind.
@@ -77,12 +87,21 @@ fn sit(channel: &Channel, doors: &[OwnedFd], filters: Option<&Filters>) -> Resul
         );
     };
     redirect(stdout, stderr)?;
+    if let Some(limit) = program.data_mb {
+        let bytes = u64::from(limit) << 20;
+        sys::limit(Resource::Data, bytes, Some(bytes))?;
+    }
     execute(&program)
 }
 
-fn become_function(channel: &Channel, doors: &[OwnedFd], filters: Option<&Filters>) -> Result<(), Failure> {
+fn become_function(
+    channel: &Channel,
+    doors: &[OwnedFd],
+    identity: Identity,
+    filters: Option<&Filters>,
+) -> Result<(), Failure> {
     for door in doors {
-        // The kernel asks who *opened* the file (the worker, as root), not who writes. "0" means the writer.
+        // The kernel asks who *opened* the file (the worker), not who writes. "0" means the writer.
         rustix::io::write(door, b"0").trying(|| "join a cgroup".to_owned())?;
     }
     sys::close_all_but(&[channel.as_raw_fd()])?;
@@ -97,7 +116,7 @@ fn become_function(channel: &Channel, doors: &[OwnedFd], filters: Option<&Filter
     // One byte, not zero: with zero the kernel would still hand the memory of a crashed function to a core handler of
     // the host; one is the value at which it does not.
     sys::limit(Resource::Core, 1, Some(1))?;
-    sys::become_user(FUNCTION_UID, FUNCTION_GID)?; // from 0 to another uid: the kernel drops every capability
+    identity.become_function()?;
     filters.map_or(Ok(()), |filters| {
         crate::filter::install(&filters.processes)
             .map_err(io::Error::other)

@@ -1,7 +1,10 @@
 //! The Linux calls that neither `std` nor `rustix` has, each behind one safe function that names what was tried.
 
 use crate::{Failure, Trying};
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior, set_parent_process_death_signal,
+    setrlimit,
+};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, Gid, Uid, capabilities, remove_capability_from_bounding_set, set_capabilities,
     set_thread_groups, set_thread_res_gid, set_thread_res_uid,
@@ -140,6 +143,16 @@ pub fn keep_only_capabilities(kept: CapabilitySet) -> Result<(), Failure> {
     set_capabilities(None, sets).trying(|| format!("keep only {kept:?}"))
 }
 
+/// Closes `/proc/PID` of this process to others of the same user: their memory, descriptors and root are none of each
+/// other's business. A change of credentials does the same; for a process that makes none.
+///
+/// # Errors
+///
+/// [`Failure`]
+pub fn hide_from_equals() -> Result<(), Failure> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).trying(|| "hide this process".to_owned())
+}
+
 /// Enters a new user namespace whose owner is this user of the present one. For root's child that does nothing else
 /// with it; async-signal-safe.
 ///
@@ -226,6 +239,14 @@ fn empty_signal_set() -> libc::sigset_t {
 pub fn signal_everyone(signal: i32) {
     // SAFETY: always valid. Its only error is that nobody is there.
     unsafe { libc::kill(-1, signal) };
+}
+
+/// Kills one process that is not PID 1; nothing happens when it is gone.
+pub fn kill(process: i32) {
+    if process > 1 {
+        // SAFETY: always valid. Its only error is that nobody is there.
+        unsafe { libc::kill(process, libc::SIGKILL) };
+    }
 }
 
 /// Signals a process group; nothing happens when it is gone.

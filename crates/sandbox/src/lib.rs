@@ -235,6 +235,8 @@ fn as_text<S: serde::Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S:
 pub enum Support {
     /// Enforced by the kernel.
     Full,
+    /// Enforced, but not as well as it could be; the text says how instead, what is missing and what to do.
+    Weaker(String),
     /// Not enforced; the text says what is missing and what to do.
     Missing(String),
 }

@@ -37,13 +37,19 @@ enum Verdict {
     Missing,
 }
 
-/// Runs the command.
+/// Runs the command. `rights`: whether this process got those of a service.
 ///
 /// # Errors
 ///
 /// When standard output cannot be written.
-pub(crate) fn run(args: &DoctorArgs, output: Output) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &DoctorArgs, rights: anyhow::Result<()>, output: Output) -> anyhow::Result<ExitCode> {
     let mut findings: Vec<_> = hearth_sandbox::process::doctor(&args.data).into_iter().map(Finding::from).collect();
+    findings.extend(rights.err().map(|error| Finding {
+        name: "rights".to_owned(),
+        verdict: Verdict::Missing,
+        detail: "not enough to make sandboxes".to_owned(),
+        remedy: Some(format!("{error:#}")),
+    }));
     findings.push(file_system(&args.data));
     findings.extend(runtime_findings());
     findings.push(mmdebstrap(std::env::var_os("PATH")));

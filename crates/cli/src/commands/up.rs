@@ -6,7 +6,7 @@
 use crate::output::{self, Output};
 use crate::service::{self, Service, Settings};
 use crate::signals::Stop;
-use crate::{client, duration, privilege, runtimes};
+use crate::{client, duration, runtimes};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use hearth_core::billing;
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Start the service; needs root
+/// Start the service; as root, or as an ordinary user with what the host lets one have
 #[derive(Args, Debug)]
 pub(crate) struct UpArgs {
     /// Where to listen; port 0 picks one
@@ -116,7 +116,6 @@ fn exposed_port(text: &str) -> Result<u16, String> {
 ///
 /// When the service cannot start, or not be taken down in time.
 pub(crate) async fn run(args: UpArgs, output: Output) -> anyhow::Result<ExitCode> {
-    privilege::require_root()?;
     let mut stop = Stop::listen().context("listen for signals")?;
     let drain = args.drain;
     if !args.listen.address.ip().is_loopback() {

@@ -24,6 +24,7 @@ mod tools;
 mod tree;
 
 use crate::output::{json_line, line};
+use crate::privilege;
 use anyhow::{Context as _, ensure};
 use catalogue::{RUNTIMES, Runtime, known};
 use clap::{Args, Subcommand};
@@ -121,9 +122,8 @@ pub(crate) fn directory() -> PathBuf {
     if let Some(directory) = set("HEARTH_RUNTIMES") {
         return directory;
     }
-    let root = rustix::process::geteuid().is_root();
     let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
-    data.filter(|_| !root).unwrap_or_else(|| PathBuf::from("/var/lib")).join("hearth/runtimes")
+    data.filter(|_| privilege::is_ordinary()).unwrap_or_else(|| PathBuf::from("/var/lib")).join("hearth/runtimes")
 }
 
 /// Tools are given these paths, and not all run in the same folder.

@@ -1,6 +1,8 @@
 //! What this host can do for process sandboxes, found out without starting a service.
 
 use super::cgroups::{self, Mounts};
+use super::ids::Maps;
+use super::standing::Standing;
 use super::{network, spawner, tmp, user_namespace};
 use crate::Support;
 use hearth_init::mount::Tree;
@@ -24,24 +26,28 @@ pub struct Check {
 
 /// Oldest kernel whose calls are enough: id-mapped mounts came with 5.12, over layers with 5.19.
 const KERNEL: (u32, u32) = (5, 19);
-/// Some range of user ids, for a namespace that nobody lives in.
-const PROBE_UIDS: u32 = 4_194_304;
 
-/// Looks at everything process sandboxes need. `data` is where the service would keep its data.
+/// Looks at everything process sandboxes need. `data` is where the service would keep its data. An ordinary user's
+/// program calls [`super::standing::become_root_of_a_namespace`] first, as for a service.
 #[must_use]
 pub fn doctor(data: &Path) -> Vec<Check> {
-    let mut checks = vec![root(), kernel(), namespaces(), seccomp_check(), tmp_check(), id_maps(data), nat()];
-    checks.extend(firewall());
+    let standing = match Standing::read() {
+        Ok(Some(standing)) => standing,
+        found => {
+            let why = found.err().map_or_else(|| "no rights at all".to_owned(), |error| error.to_string());
+            return vec![kernel(), check("user namespaces", false, &why, "see what `hearth up` says")];
+        }
+    };
+    let mut checks = vec![who(&standing), kernel(), namespaces(&standing), seccomp_check(), tmp_check(&standing)];
+    if standing.is_host() {
+        checks.extend([id_maps(data), nat()]);
+        checks.extend(firewall());
+    }
     match Mounts::read() {
         Ok(mounts) => {
-            let layout = cgroups::detect(&mounts, "hearth-doctor");
-            let supports = layout.supports();
-            checks.push(check(
-                "control groups",
-                layout.name() != "none",
-                layout.name(),
-                "mount -t cgroup2 none /sys/fs/cgroup",
-            ));
+            let layout = cgroups::detect(&mounts, "hearth-doctor", &standing);
+            let supports = layout.supports().with_substitutes();
+            checks.push(optional("control groups", layout.name() != "none", layout.name(), "see memory limits"));
             checks.push(supported("memory limits", &supports.memory));
             checks.push(supported("CPU shares", &supports.cpu));
             checks.push(supported("process limits", &supports.processes));
@@ -65,16 +71,32 @@ fn check(name: &'static str, ok: bool, detail: &str, remedy: &str) -> Check {
     Check { name, ok, needed: true, detail: detail.to_owned(), remedy }
 }
 
+/// Something that the service can do without.
+fn optional(name: &'static str, ok: bool, detail: &str, remedy: &str) -> Check {
+    Check { needed: false, ..check(name, ok, detail, remedy) }
+}
+
 fn supported(name: &'static str, support: &Support) -> Check {
     match support {
         Support::Full => check(name, true, "enforced", ""),
-        Support::Missing(reason) => check(name, false, "not enforced", reason),
+        Support::Weaker(how) => optional(name, false, "weaker", how),
+        Support::Missing(reason) => optional(name, false, "not enforced", reason),
     }
 }
 
-fn root() -> Check {
-    let uid = rustix::process::geteuid();
-    check("root", uid.is_root(), &format!("uid {}", uid.as_raw()), "run as root: sudo hearth up")
+fn who(standing: &Standing) -> Check {
+    match *standing {
+        Standing::Host => check("rights", true, "root", ""),
+        Standing::Namespace { user, ids } if ids > 0 => {
+            check("rights", true, &format!("user {user}, with {ids} further ids: one user for each sandbox"), "")
+        }
+        Standing::Namespace { user, .. } => optional(
+            "rights",
+            false,
+            &format!("user {user}: all functions are the same user for this host"),
+            "apt-get install uidmap, and a range for the user in /etc/subuid and /etc/subgid",
+        ),
+    }
 }
 
 fn kernel() -> Check {
@@ -86,13 +108,15 @@ fn kernel() -> Check {
 
 /// Without it, functions reach nothing outside: `--network isolated`.
 fn nat() -> Check {
-    let found = match network::possible() {
-        Support::Full => check("network nat", true, "links, rules and forwarding", ""),
-        Support::Missing(reason) => {
-            check("network nat", false, &reason, "apt-get install nftables, on a kernel with CONFIG_NFT_MASQ")
-        }
-    };
-    Check { needed: false, ..found }
+    match network::possible() {
+        Ok(()) => optional("network nat", true, "links, rules and forwarding", ""),
+        Err(failure) => optional(
+            "network nat",
+            false,
+            &failure.line(),
+            "apt-get install nftables, on a kernel with CONFIG_NFT_MASQ",
+        ),
+    }
 }
 
 /// Rules of others that stand in the way of `nat`, if any do.
@@ -104,7 +128,7 @@ fn firewall() -> Option<Check> {
         more => format!("{first} and {more} more drop what this host forwards"),
     };
     let remedy = format!(r#"nft insert rule {first} iifname "hearth*" accept; the same with oifname"#);
-    Some(Check { needed: false, ..check("other firewalls", false, &detail, &remedy) })
+    Some(optional("other firewalls", false, &detail, &remedy))
 }
 
 fn version(release: &str) -> Option<(u32, u32)> {
@@ -112,15 +136,12 @@ fn version(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-fn namespaces() -> Check {
-    match user_namespace::create_and_wait(PROBE_UIDS) {
-        Ok(_) => check("user namespaces", true, "with a range of ids", ""),
-        Err(failure) => check(
-            "user namespaces",
-            false,
-            &failure.line(),
-            "run as root; sysctl user.max_user_namespaces must not be 0",
-        ),
+fn namespaces(standing: &Standing) -> Check {
+    match user_namespace::create_and_wait(&Maps::probe(standing)) {
+        Ok(_) => check("user namespaces", true, "one for each sandbox", ""),
+        Err(failure) => {
+            check("user namespaces", false, &failure.line(), "sysctl user.max_user_namespaces must not be 0")
+        }
     }
 }
 
@@ -128,10 +149,10 @@ fn seccomp_check() -> Check {
     supported("system-call filter", &seccomp())
 }
 
-fn tmp_check() -> Check {
-    match tmp::missing() {
+fn tmp_check(standing: &Standing) -> Check {
+    match tmp::missing(standing) {
         Ok(()) => check("/tmp of its own size", true, "ext4 on loop devices", ""),
-        Err(reason) => check("/tmp of its own size", false, "tmpfs", &reason),
+        Err(reason) => optional("/tmp of its own size", false, "weaker", &reason),
     }
 }
 
@@ -141,7 +162,7 @@ fn id_maps(data: &Path) -> Check {
         return check(name, false, "no data directory", "name one that exists");
     };
     let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
-    let mapped = user_namespace::create_and_wait(PROBE_UIDS)
+    let mapped = user_namespace::create_and_wait(&Maps::probe(&Standing::Host))
         .and_then(|namespace| Ok((namespace, Tree::of(place)?)))
         .map_err(|failure| failure.line())
         .and_then(|(namespace, tree)| tree.probe_map(namespace.as_fd()).map_err(|cause| cause.to_string()));

@@ -1,8 +1,11 @@
 //! What all sandboxes of a service share on disk: device nodes, the memory facts, places to mount layers at.
 
+use super::standing::Standing;
 use hearth_core::network::SERVICE;
+use hearth_init::mount::{SAFE, Tree};
 use hearth_init::{Failure, Trying};
 use rustix::fs::{CWD, FileType, Mode, chmod, makedev, mknodat};
+use rustix::mount::{UnmountFlags, unmount};
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -23,6 +26,8 @@ const LINKS: [(&str, &str); 4] = [
 pub(crate) struct Files {
     /// Becomes `/dev`.
     pub(crate) devices: PathBuf,
+    /// Whether that is a mount of ours.
+    devices_are_mounted: bool,
     /// Empty file systems to copy.
     pub(crate) templates: PathBuf,
     /// `/tmp` of each sandbox, for the moment until it is mounted.
@@ -37,11 +42,12 @@ pub(crate) struct Files {
 
 impl Files {
     /// Makes what is missing; removes the images an earlier run has left.
-    pub(crate) fn create(data: &Path) -> Result<Self, Failure> {
+    pub(crate) fn create(data: &Path, standing: &Standing) -> Result<Self, Failure> {
         // Absolute: spawners and mounters have other working directories.
         let data = std::path::absolute(data).trying(|| format!("make {} absolute", data.display()))?.join("sandbox");
         let files = Self {
             devices: data.join("dev"),
+            devices_are_mounted: !standing.is_host(),
             templates: data.join("templates"),
             images: data.join("images"),
             memory: data.join("meminfo"),
@@ -54,7 +60,7 @@ impl Files {
         files.sweep()?;
         fs::write(&files.resolver, format!("nameserver {SERVICE}\n"))
             .trying(|| format!("write {}", files.resolver.display()))?;
-        make_devices(&files.devices)?;
+        if files.devices_are_mounted { borrow_devices(&files.devices) } else { make_devices(&files.devices) }?;
         Ok(files)
     }
 
@@ -66,6 +72,14 @@ impl Files {
             fs::remove_file(&image).trying(|| format!("remove {}", image.display()))?;
         }
         Ok(())
+    }
+
+    /// Unmounts what is mounted below the service's data, which could not be removed otherwise.
+    pub(crate) fn unmount(&self) -> Result<(), Failure> {
+        if !self.devices_are_mounted {
+            return Ok(());
+        }
+        unmount(&self.devices, UnmountFlags::DETACH).trying(|| format!("unmount {}", self.devices.display()))
     }
 
     /// What `/proc/meminfo` shows inside: one file for each memory size, shared by all functions of that size.
@@ -111,6 +125,24 @@ fn make_devices(directory: &Path) -> Result<(), Failure> {
         }
         chmod(&path, Mode::from_raw_mode(0o666)).trying(what)?; // mknod obeyed the umask
     }
+    make_links(directory)
+}
+
+/// Those of the host, on a file system in memory that only our own mount namespace has: an ordinary user can make no
+/// device nodes.
+fn borrow_devices(directory: &Path) -> Result<(), Failure> {
+    Tree::mount("tmpfs", &[("size", "64k"), ("mode", "0755")], SAFE)?.attach(directory)?;
+    let empty = directory.join("empty");
+    fs::create_dir(&empty).trying(|| format!("create {}", empty.display()))?;
+    for (name, _) in DEVICES {
+        let path = directory.join(name);
+        fs::write(&path, "").trying(|| format!("create {}", path.display()))?;
+        Tree::of(&Path::new("/dev").join(name))?.attach(&path)?;
+    }
+    make_links(directory)
+}
+
+fn make_links(directory: &Path) -> Result<(), Failure> {
     for (name, target) in LINKS {
         let path = directory.join(name);
         match symlink(target, &path) {
@@ -143,6 +175,7 @@ mod tests {
             resolver: data.path().to_owned(),
             templates: data.path().to_owned(),
             devices: data.path().to_owned(),
+            devices_are_mounted: false,
             memory: memory.clone(),
             layers: data.path().to_owned(),
         };

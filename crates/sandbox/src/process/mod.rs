@@ -1,12 +1,12 @@
-//! Sandboxes of Linux namespaces, control groups and a system-call filter: no virtual machine, no daemon, as root.
+//! Sandboxes of Linux namespaces, control groups and a system-call filter: no virtual machine, no daemon; as root, or as
+//! an ordinary user with what the host lets one have ([`standing`]).
 //!
 //! Who does what: this program re-executes itself as *spawners*, which have one thread and clone PID 1 of each
 //! sandbox ([`spawner`]); PID 1 is the library `hearth-init`; a short-lived thread of the worker brings the function's
 //! mounts (`assignment`); the worker tells seats, over channels of their own, what to execute (`sandbox`). Neither
 //! spawner nor PID 1 ever holds a secret.
 //!
-//! What it refuses to do: run without root, write `cgroup.kill`, or weaken a limit without saying so in
-//! [`Capabilities`].
+//! What it refuses to do: write `cgroup.kill`, or weaken a limit without saying so in [`Capabilities`].
 
 mod assignment;
 mod cgroups;
@@ -18,23 +18,25 @@ mod network;
 mod news;
 mod sandbox;
 mod spawner;
+pub mod standing;
 mod teardown;
 mod tmp;
 mod user_namespace;
+mod watchdog;
 
+pub use cgroups::{LimitsFrom, limits_from};
 pub use doctor::{Check, doctor};
 pub use network::{NetworkConfig, NetworkWish};
 pub use spawner::{is_spawner, spawner_main};
 
-use crate::{Capabilities, Sandbox, SandboxError, SandboxEvent, Sandboxes};
+use crate::{Capabilities, Sandbox, SandboxError, SandboxEvent, Sandboxes, Support};
 use cgroups::{Entry, Layout, Mounts};
 use files::Files;
-use hearth_init::Trying;
 use ids::Numbers;
 use network::Network;
 use sandbox::ProcessSandbox;
 use spawner::Spawners;
-use std::fs;
+use standing::Standing;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -44,6 +46,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tmp::TmpMaker;
 use tokio::sync::mpsc::UnboundedSender;
+use watchdog::Watchdog;
 
 /// Most spawners (ours: more gain nothing).
 const SPAWNERS: usize = 8;
@@ -71,6 +74,8 @@ struct Shared {
     numbers: Numbers,
     network: Network,
     spawners: Spawners,
+    /// Where the kernel does not limit memory.
+    watchdog: Option<Watchdog>,
     /// Processors of this host that may be used.
     processors: usize,
 }
@@ -87,22 +92,23 @@ impl ProcessSandboxes {
     /// Removes what an earlier run on the same data has left, starts the spawners and finds out what can be enforced.
     /// Blocks for some ten milliseconds.
     ///
-    /// The program must hand over to [`spawner_main`] first thing in `main` when [`is_spawner`] says so.
+    /// The program must hand over to [`spawner_main`] first thing in `main` when [`is_spawner`] says so; and an ordinary
+    /// user's must call [`standing::become_root_of_a_namespace`] before it has threads.
     ///
     /// # Errors
     ///
-    /// [`SandboxError`] without root, or when leftovers cannot be removed.
+    /// [`SandboxError`] without the right to make namespaces, or when leftovers cannot be removed.
     pub fn start(config: ProcessConfig) -> Result<Self, SandboxError> {
-        if !rustix::process::geteuid().is_root() {
-            return Err(SandboxError::Misused("process sandboxes need root"));
-        }
+        let no_standing = SandboxError::Misused("process sandboxes need root, or a user namespace of their own");
+        let standing = Standing::read()?.ok_or(no_standing)?;
         if config.instance.is_empty() || !config.instance.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             return Err(SandboxError::Misused("an instance id is made of letters, digits and dashes"));
         }
-        let layout: Arc<dyn Layout> = cgroups::detect(&Mounts::read()?, &format!("hearth-{}", config.instance)).into();
+        let name = format!("hearth-{}", config.instance);
+        let layout: Arc<dyn Layout> = cgroups::detect(&Mounts::read()?, &name, &standing).into();
         let parents = layout.parents();
         cgroups::sweep(&parents)?;
-        Self::begin(config, layout).inspect_err(|_| {
+        Self::begin(config, layout, &standing).inspect_err(|_| {
             // Its spawners have ended by now; why it could not start says more than what could not be removed.
             if let Err(left) = cgroups::sweep(&parents) {
                 tracing::warn!("remove the control groups of a start that failed: {}", left.line());
@@ -110,17 +116,16 @@ impl ProcessSandboxes {
         })
     }
 
-    fn begin(config: ProcessConfig, layout: Arc<dyn Layout>) -> Result<Self, SandboxError> {
-        let files = Files::create(&config.data)?;
-        for parent in layout.parents() {
-            fs::create_dir(&parent).trying(|| format!("create the cgroup {}", parent.display()))?;
-        }
+    fn begin(config: ProcessConfig, layout: Arc<dyn Layout>, standing: &Standing) -> Result<Self, SandboxError> {
+        let files = Files::create(&config.data, standing)?;
+        layout.claim()?;
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let spawners = Spawners::start(Arc::clone(&layout), processors.min(SPAWNERS))?;
-        let (tmp, numbers) = (TmpMaker::new(&files), Numbers::of(&config.instance));
-        let network = Network::start(config.network, &config.instance)?;
+        let (tmp, numbers) = (TmpMaker::new(&files, standing), Numbers::of(&config.instance, standing));
+        let network = Network::start(config.network, &config.instance, standing)?;
         let capabilities = capabilities(layout.as_ref(), &tmp, &network);
-        let shared = Arc::new(Shared { layout, files, tmp, numbers, network, spawners, processors });
+        let watchdog = (capabilities.memory != Support::Full).then(Watchdog::start).transpose()?;
+        let shared = Arc::new(Shared { layout, files, tmp, numbers, network, spawners, watchdog, processors });
         let sandboxes = Self { shared, capabilities, stopped: AtomicBool::new(false) };
         sandboxes.test_birth()?;
         Ok(sandboxes)
@@ -140,6 +145,7 @@ impl ProcessSandboxes {
         let network = self.shared.network.stop();
         cgroups::sweep(&self.shared.layout.parents())?;
         self.shared.files.sweep()?;
+        self.shared.files.unmount()?;
         self.wait_for_loop_devices()?;
         network
     }
@@ -148,7 +154,7 @@ impl ProcessSandboxes {
     fn test_birth(&self) -> Result<(), SandboxError> {
         let Shared { layout, numbers, spawners, .. } = self.shared.as_ref();
         let Some(number) = numbers.take() else { return Ok(()) };
-        let group = layout.group(number, numbers.first_uid(number))?;
+        let group = layout.group(number, numbers.root(number))?;
         let lives = match group.birth()? {
             Entry::Nowhere => Ok(()),
             Entry::Birth(cgroup) => spawners.probe(cgroup.as_fd()),
@@ -173,7 +179,7 @@ impl ProcessSandboxes {
 }
 
 fn capabilities(layout: &dyn Layout, tmp: &TmpMaker, network: &Network) -> Capabilities {
-    let supports = layout.supports();
+    let supports = layout.supports().with_substitutes();
     Capabilities {
         isolation: "process",
         memory: supports.memory,

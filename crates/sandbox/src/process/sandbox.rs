@@ -5,14 +5,16 @@ use super::assignment::{self, Target};
 use super::cgroups::{self, Entry, Group};
 use super::news::{self, Events, NEWS_BYTES};
 use super::spawner::{Order as Prepare, Prepared};
-use super::teardown::{PATIENCE, Unfinished, take_down, wait_readable};
+use super::teardown::{PATIENCE, Unfinished, take_down, wait_for};
+use super::watchdog::{DATA_SLACK_MB, Meter};
 use crate::{Assignment, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sockets, StartedProcess, Usage};
 use hearth_api::guest::{FRAME_BYTES, News, Order, Program, SeatNews};
 use hearth_core::limits::{EPHEMERAL_STORAGE_MB, PROCESSES};
 use hearth_init::channel::{Channel, Received};
 use hearth_init::mount::Tree;
-use hearth_init::pid1::{FUNCTION_GID, FUNCTION_UID};
 use hearth_init::{Failure, Trying};
+use rustix::event::PollFlags;
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
 use std::net::TcpListener;
@@ -20,9 +22,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::fchown;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
+
+/// How long an order may wait for room (ours: PID 1 has nothing else to do).
+const ORDER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A sandbox of namespaces, control groups and a system-call filter.
 #[derive(Debug)]
@@ -37,6 +43,10 @@ pub(crate) struct ProcessSandbox {
     tmp: Mutex<Option<Tree>>,
     assigned: AtomicBool,
     frozen: AtomicBool,
+    /// Where the kernel does not limit memory, once assigned; and until terminated.
+    meter: Mutex<Option<Arc<Meter>>>,
+    /// What each process may have for data, where the kernel does not limit all of them together.
+    data_mb: OnceLock<u32>,
     /// `None` once terminated.
     group: RwLock<Option<Box<dyn Group>>>,
 }
@@ -51,8 +61,8 @@ impl ProcessSandbox {
         let executor = Handle::try_current().map_err(|_| SandboxError::Misused("prepare needs a tokio runtime"))?;
         let tree = root.to_str().ok_or(SandboxError::Misused("the path of a runtime tree must be UTF-8"))?;
         let number = shared.numbers.take().ok_or(SandboxError::Misused("there are no user ids left for a sandbox"))?;
-        let first_uid = shared.numbers.first_uid(number);
-        let group = match shared.layout.group(number, first_uid) {
+        let owner = shared.numbers.root(number);
+        let group = match shared.layout.group(number, owner) {
             Ok(group) => group,
             Err(failure) => {
                 shared.numbers.give_back(number);
@@ -73,21 +83,22 @@ impl ProcessSandbox {
             resolver: &resolver,
             exposed: shared.network.exposed(),
             link: shared.network.link(number)?,
-            first_uid,
+            maps: shared.numbers.maps(number),
             birth: &birth,
             control: theirs,
         };
         let prepared = shared.spawners.prepare(&order)?;
         drop(order); // the only other end is now PID 1's
         unfinished.pidfd = Some(prepared.pidfd.try_clone().trying(|| "keep the pidfd of PID 1".to_owned())?);
-        let tmp = shared.tmp.make(number, EPHEMERAL_STORAGE_MB.2, first_uid)?;
+        let tmp = shared.tmp.make(number, EPHEMERAL_STORAGE_MB.2, owner)?;
         let sockets = wait_until_ready(&control, shared.network.exposed())?;
         let (control, events) = (Arc::new(control), Arc::new(Events::new(events)));
         news::forward(&executor, Arc::clone(&control), Arc::clone(&events))?;
         let group = RwLock::new(unfinished.group.take());
         let (assigned, frozen) = (AtomicBool::new(false), AtomicBool::new(false));
         let (shared, sockets, tmp) = (Arc::clone(shared), Mutex::new(Some(sockets)), Mutex::new(Some(tmp)));
-        Ok(Self { shared, number, prepared, control, events, sockets, tmp, assigned, frozen, group })
+        let (meter, data_mb) = (Mutex::default(), OnceLock::new());
+        Ok(Self { shared, number, prepared, control, events, sockets, tmp, assigned, frozen, meter, data_mb, group })
     }
 
     /// Uses the groups, unless the sandbox is terminated.
@@ -96,8 +107,17 @@ impl ProcessSandbox {
         work(group.as_deref().ok_or(SandboxError::Gone("the sandbox"))?).map_err(SandboxError::from)
     }
 
-    fn owner(&self) -> u32 {
-        self.shared.numbers.first_uid(self.number)
+    fn meter(&self) -> Option<Arc<Meter>> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on the watchdog limits what the kernel does not.
+    fn watch_memory(&self, memory_mb: u32, tmp: Option<OwnedFd>) -> Result<(), SandboxError> {
+        let meter = Arc::new(Meter::of(self.prepared.pid, tmp, memory_mb, Arc::clone(&self.control))?);
+        self.shared.watchdog.iter().for_each(|watchdog| watchdog.watch(&meter));
+        *self.meter.lock().unwrap_or_else(PoisonError::into_inner) = Some(meter);
+        self.data_mb.get_or_init(|| memory_mb.saturating_add(DATA_SLACK_MB));
+        Ok(())
     }
 
     fn take_tmp(&self) -> Option<Tree> {
@@ -105,8 +125,12 @@ impl ProcessSandbox {
     }
 
     fn set_frozen(&self, frozen: bool) -> Result<(), SandboxError> {
-        self.with_group(|group| group.freeze(frozen))?;
+        let by_kernel = self.with_group(|group| group.freeze(frozen).map(|()| group.has_freezer()))?;
+        if !by_kernel {
+            self.order(if frozen { Order::Freeze } else { Order::Thaw }, &[])?;
+        }
         self.frozen.store(frozen, Ordering::Release);
+        self.meter().iter().for_each(|meter| meter.set_frozen(frozen));
         Ok(())
     }
 
@@ -116,7 +140,17 @@ impl ProcessSandbox {
     }
 
     fn order(&self, order: Order, descriptors: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
-        match self.control.send_now(&order.encode(), descriptors) {
+        let frame = order.encode();
+        let sent = match self.control.send_now(&frame, descriptors) {
+            // PID 1 has not been scheduled for hundreds of orders: one that it does not get is worse than waiting.
+            Err(failure) if failure.source.kind() == io::ErrorKind::WouldBlock => {
+                wait_for(self.control.as_fd(), PollFlags::OUT, ORDER_PATIENCE)
+                    .trying(|| "wait for PID 1".to_owned())?;
+                self.control.send_now(&frame, descriptors)
+            }
+            sent => sent,
+        };
+        match sent {
             Err(failure) if is_closed(&failure.source) => Err(SandboxError::Gone("PID 1")),
             sent => sent.map_err(SandboxError::from),
         }
@@ -150,7 +184,7 @@ impl ProcessSandbox {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).trying(what)?;
         rustix::io::ioctl_fionbio(&read, true).trying(what)?;
         // Owned by the function's user, or it could not open /dev/stdout.
-        let (user, group) = (self.owner() + FUNCTION_UID, self.owner() + FUNCTION_GID);
+        let (user, group) = self.shared.numbers.function(self.number);
         fchown(&write, Some(user), Some(group)).trying(what)?;
         Ok((read, write))
     }
@@ -190,16 +224,27 @@ impl Sandbox for ProcessSandbox {
             Some(tmp) if assignment.ephemeral_storage_mb == EPHEMERAL_STORAGE_MB.2 => tmp,
             usual => {
                 drop(usual); // its device is free for this one
-                self.shared.tmp.make(self.number, assignment.ephemeral_storage_mb, self.owner())?
+                let owner = self.shared.numbers.root(self.number);
+                self.shared.tmp.make(self.number, assignment.ephemeral_storage_mb, owner)?
             }
         };
-        assignment::mount(&self.shared.files, assignment, tmp, &target)
+        let kept = self.shared.tmp.is_memory().then(|| fcntl_dupfd_cloexec(&tmp, 0)).transpose();
+        let kept = kept.trying(|| "keep /tmp".to_owned())?;
+        assignment::mount(&self.shared.files, assignment, tmp, &target)?;
+        if self.with_group(|group| Ok(group.limits_memory()))? {
+            return Ok(());
+        }
+        self.watch_memory(assignment.memory_mb, kept)
     }
 
     fn start(&self, process: &ProcessSpec) -> Result<StartedProcess, SandboxError> {
         let environment = process.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let program =
-            Program { candidates: process.programs.clone(), arguments: process.arguments.clone(), environment };
+        let program = Program {
+            candidates: process.programs.clone(),
+            arguments: process.arguments.clone(),
+            environment,
+            data_mb: self.data_mb.get().copied(),
+        };
         let frame = program.encode();
         if frame.len() > FRAME_BYTES {
             let what = format!("pass {} bytes of arguments and environment", frame.len());
@@ -241,7 +286,10 @@ impl Sandbox for ProcessSandbox {
     }
 
     fn usage(&self) -> Result<Usage, SandboxError> {
-        self.with_group(|group| group.usage())
+        let counted = self.with_group(|group| group.usage())?;
+        let Some(meter) = self.meter() else { return Ok(counted) };
+        let measured = meter.usage()?;
+        Ok(Usage { cpu_ns: if counted.cpu_ns > 0 { counted.cpu_ns } else { measured.cpu_ns }, ..measured })
     }
 
     fn pid(&self) -> u32 {
@@ -252,6 +300,7 @@ impl Sandbox for ProcessSandbox {
         let group = self.group.write().unwrap_or_else(PoisonError::into_inner).take();
         let Some(group) = group else { return Ok(()) };
         drop(self.take_tmp());
+        drop(self.meter.lock().unwrap_or_else(PoisonError::into_inner).take());
         let frozen = self.frozen.load(Ordering::Acquire);
         take_down(&self.shared, self.number, Some(self.prepared.pidfd.as_fd()), group.as_ref(), frozen)
     }
@@ -267,7 +316,7 @@ impl Drop for ProcessSandbox {
 
 fn wait_until_ready(control: &Channel, exposed: &[u16]) -> Result<Sockets, SandboxError> {
     let what = || "wait for PID 1".to_owned();
-    if !wait_readable(control.as_fd(), PATIENCE).trying(what)? {
+    if !wait_for(control.as_fd(), PollFlags::IN, PATIENCE).trying(what)? {
         return Err(SandboxError::System { what: what(), source: io::ErrorKind::TimedOut.into() });
     }
     let Received::Message(message) = control.receive(NEWS_BYTES)? else { return Err(SandboxError::Gone("PID 1")) };

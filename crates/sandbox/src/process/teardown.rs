@@ -51,7 +51,7 @@ pub(super) fn take_down(
         if frozen && !group.dies_frozen() {
             group.freeze(false)?; // after the kill: nothing of the function runs again
         }
-        let ended = wait_readable(pidfd, PATIENCE).trying(|| "wait for the end of PID 1".to_owned())?;
+        let ended = wait_for(pidfd, PollFlags::IN, PATIENCE).trying(|| "wait for the end of PID 1".to_owned())?;
         if !ended {
             let what = "wait for the end of PID 1".to_owned();
             return Err(SandboxError::System { what, source: io::ErrorKind::TimedOut.into() });
@@ -63,13 +63,13 @@ pub(super) fn take_down(
     Ok(())
 }
 
-/// Whether a descriptor becomes readable in time.
-pub(super) fn wait_readable(descriptor: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
+/// Whether a descriptor becomes ready in time.
+pub(super) fn wait_for(descriptor: BorrowedFd<'_>, wanted: PollFlags, patience: Duration) -> io::Result<bool> {
     let until = Instant::now() + patience;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        match poll(&mut [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)], Some(&timeout)) {
+        match poll(&mut [PollFd::from_borrowed_fd(descriptor, wanted)], Some(&timeout)) {
             Err(Errno::INTR) => {}
             ready => return Ok(ready? > 0),
         }

@@ -6,6 +6,7 @@
 
 use super::files::{Files, tempfile_name};
 use super::loop_device::LoopDevice;
+use super::standing::Standing;
 use crate::Support;
 use hearth_init::mount::{SAFE, Tree};
 use hearth_init::{Failure, Trying};
@@ -35,13 +36,18 @@ pub(crate) struct TmpMaker {
 
 impl TmpMaker {
     /// Finds out what this host has.
-    pub(crate) fn new(files: &Files) -> Self {
+    pub(crate) fn new(files: &Files, standing: &Standing) -> Self {
         let (templates, images) = (files.templates.clone(), files.images.clone());
-        Self { missing: missing().err(), templates, images, made: Mutex::default() }
+        Self { missing: missing(standing).err(), templates, images, made: Mutex::default() }
     }
 
     pub(crate) fn support(&self) -> Support {
-        self.missing.clone().map_or(Support::Full, Support::Missing)
+        self.missing.clone().map_or(Support::Full, Support::Weaker)
+    }
+
+    /// Whether what a function writes there is memory.
+    pub(crate) fn is_memory(&self) -> bool {
+        self.missing.is_some()
     }
 
     /// One `/tmp` of this size that belongs to `owner`, which is root inside.
@@ -83,14 +89,19 @@ impl TmpMaker {
 }
 
 /// What is needed for ext4 on loop devices, or what is missing and what to do.
-pub(crate) fn missing() -> Result<(), String> {
+pub(crate) fn missing(standing: &Standing) -> Result<(), String> {
+    if !standing.is_host() {
+        return Err(
+            "a tmpfs, counted as the function's memory: only root may mount a file system on a device".to_owned()
+        );
+    }
     for program in ["mkfs.ext4", "debugfs"] {
         find_program(program).ok_or(format!(
-            "{program} is not there (apt-get install e2fsprogs); /tmp is a tmpfs, charged to the function's memory"
+            "a tmpfs, counted as the function's memory: {program} is not there (apt-get install e2fsprogs)"
         ))?;
     }
     File::open("/dev/loop-control").map(drop).map_err(|cause| {
-        format!("/dev/loop-control: {cause} (modprobe loop); /tmp is a tmpfs, charged to the function's memory")
+        format!("a tmpfs, counted as the function's memory: /dev/loop-control: {cause} (modprobe loop)")
     })
 }
 

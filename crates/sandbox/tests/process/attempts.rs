@@ -77,8 +77,8 @@ pub(crate) fn run(name: &str) -> ExitCode {
     if name == "fill sockets" {
         return fill_sockets();
     }
-    if name == "hold 40 MB" {
-        let held = vec![1_u8; 40 << 20];
+    if let Some(megabytes) = name.strip_prefix("hold ").and_then(|number| number.parse::<usize>().ok()) {
+        let held = vec![1_u8; megabytes << 20];
         drop(writeln!(std::io::stdout(), "holding"));
         std::hint::black_box(&held);
         wait_for_ever();

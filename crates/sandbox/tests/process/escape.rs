@@ -18,7 +18,13 @@ fn forbidden_system_calls_are_refused(rig: &Rig) {
     let sandbox = rig.sandbox();
     for (attempt, wanted) in ATTEMPTS {
         let ran = sandbox.run_program(&program(&["/bin/hostile"], &["attempt", attempt])).unwrap();
-        assert_eq!(ran.stdout.trim(), *wanted, "{attempt}: {ran:?}");
+        // Where there is only one user there is no 0, and PID 1 may be signalled, which the kernel keeps from it.
+        let wanted = match *attempt {
+            "setuid 0" if rig.has_one_user() => "Some(22)",
+            "kill 1" if rig.has_one_user() => "ok",
+            _ => *wanted,
+        };
+        assert_eq!(ran.stdout.trim(), wanted, "{attempt}: {ran:?}");
     }
 }
 
@@ -34,7 +40,9 @@ fn the_host_cannot_be_read(rig: &Rig) {
         "cat /etc/shadow".to_owned(),
         "cat /proc/1/environ".to_owned(),
         "cat /proc/1/maps".to_owned(),
-        "ls /proc/1/fd".to_owned(),
+        "cat /proc/1/fd/*".to_owned(),
+        "readlink /proc/1/fd/0".to_owned(),
+        "cat /proc/1/fdinfo/* /proc/1/auxv /proc/1/syscall".to_owned(),
         "cat /proc/1/mem".to_owned(),
         "echo b > /proc/sysrq-trigger && false".to_owned(),
         "echo x > /proc/sys/kernel/hostname".to_owned(),
@@ -73,7 +81,7 @@ fn the_host_cannot_be_reached(rig: &Rig) {
 fn neighbours_share_nothing(rig: &Rig) {
     let (one, other) = (rig.sandbox(), rig.sandbox());
     let owner = |pid: u32| fs::read_to_string(format!("/proc/{pid}/uid_map")).unwrap();
-    assert_ne!(owner(one.sandbox.pid()), owner(other.sandbox.pid()));
+    assert_eq!(owner(one.sandbox.pid()) == owner(other.sandbox.pid()), rig.has_one_user());
     one.output("echo mine > /tmp/shared");
     assert_eq!(other.output("ls -A /tmp"), "");
     let of = |pid: u32, kind: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap();
@@ -84,6 +92,9 @@ fn neighbours_share_nothing(rig: &Rig) {
 
 /// Such counts go up at every owner of a user namespace around: none of them may be root, or a neighbour's.
 fn what_the_kernel_counts_by_user_is_not_shared(rig: &Rig) {
+    if !rig.is_host("counts by user are those of who started the service") {
+        return;
+    }
     let (one, other) = (rig.sandbox(), rig.sandbox());
     let hoard = || program(&["/bin/hostile"], &["attempt", "hoard"]);
     let first = one.sandbox.start(&hoard()).unwrap();

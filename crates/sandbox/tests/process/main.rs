@@ -1,4 +1,5 @@
-//! The `process` backend through its public trait, as root, with a runtime tree made of busybox alone.
+//! The `process` backend through its public trait, as root or as an ordinary user, with a runtime tree made of busybox
+//! alone.
 //!
 //! The binary plays four parts: the tests; their spawner; `owner`, a service that gets killed; `attempt`, a hostile
 //! function. It needs `/bin/busybox` and e2fsprogs, and whatever control groups the kernel has. Nothing in it depends
@@ -15,6 +16,7 @@ mod network;
 mod processes;
 mod rig;
 
+use hearth_sandbox::process::standing;
 use rig::Rig;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -45,10 +47,7 @@ fn main() -> ExitCode {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    if !rustix::process::geteuid().is_root() {
-        println!("SKIPPED (needs root): {} tests of process sandboxes", tests.len());
-        return ExitCode::SUCCESS;
-    }
+    standing::become_root_of_a_namespace().unwrap();
     let filters: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let chosen = tests.into_iter().filter(|(name, _)| filters.is_empty() || filters.iter().any(|f| name.contains(*f)));
     run(chosen)
@@ -56,7 +55,7 @@ fn main() -> ExitCode {
 
 fn run(tests: impl Iterator<Item = Test>) -> ExitCode {
     let rig = Rig::new();
-    println!("{:?}", rig.sandboxes_capabilities());
+    println!("{:?}: {:?}", rig.standing, rig.sandboxes_capabilities());
     let (mut passed, mut failed) = (0, Vec::new());
     for (name, test) in tests {
         match catch_unwind(AssertUnwindSafe(|| test(&rig))) {

@@ -1,5 +1,6 @@
 //! What every test needs: a service, a runtime tree, sandboxes with a shell in them.
 
+use hearth_sandbox::process::standing::Standing;
 use hearth_sandbox::process::{NetworkConfig, ProcessConfig, ProcessSandboxes};
 use hearth_sandbox::{
     Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
@@ -36,6 +37,7 @@ pub(crate) struct Rig {
     pub(crate) tree: PathBuf,
     pub(crate) code: PathBuf,
     pub(crate) runtime: Runtime,
+    pub(crate) standing: Standing,
     /// Two runs on one machine would sweep each other's: the second waits.
     _alone: File,
 }
@@ -57,14 +59,37 @@ pub(crate) struct TestSandbox<'a> {
 impl Rig {
     pub(crate) fn new() -> Self {
         // Control groups have fixed names, so that a run sweeps what an aborted one has left.
-        let alone = File::create(std::env::temp_dir().join("hearth-sandbox-tests.lock")).unwrap();
+        let standing = Standing::read().unwrap().unwrap();
+        let name = match standing {
+            Standing::Host => "hearth-sandbox-tests.lock".to_owned(),
+            Standing::Namespace { user, .. } => format!("hearth-sandbox-tests-{user}.lock"),
+        };
+        let alone = File::create(std::env::temp_dir().join(name)).unwrap();
         rustix::fs::flock(&alone, rustix::fs::FlockOperation::LockExclusive).unwrap();
         let home = TempDir::new().unwrap();
         let tree = make_tree(&home.path().join("tree"));
         let code = make_code(&home.path().join("code"));
         let runtime = Runtime::new().unwrap();
         let sandboxes = ProcessSandboxes::start(config(home.path(), "test")).unwrap();
-        Self { sandboxes, home, tree, code, runtime, _alone: alone }
+        Self { sandboxes, home, tree, code, runtime, standing, _alone: alone }
+    }
+
+    /// Whether this is root of the host; says what is not tested otherwise.
+    pub(crate) fn is_host(&self, what: &str) -> bool {
+        if !self.standing.is_host() {
+            println!("SKIPPED ({what}: for root alone)");
+        }
+        self.standing.is_host()
+    }
+
+    /// Whether PID 1 and the function have but one user, who then owns everything inside.
+    pub(crate) fn has_one_user(&self) -> bool {
+        matches!(self.standing, Standing::Namespace { ids: 0, .. })
+    }
+
+    /// User and group who own what is root's inside.
+    pub(crate) fn owner(&self) -> (&'static str, &'static str) {
+        if self.has_one_user() { ("993", "990") } else { ("0", "0") }
     }
 
     pub(crate) fn sandboxes_capabilities(&self) -> Capabilities {

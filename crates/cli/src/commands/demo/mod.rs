@@ -10,9 +10,9 @@ use crate::client::{Client, Target};
 use crate::commands::logs::{self, Event};
 use crate::commands::ps;
 use crate::output::{self, Output, Tone};
+use crate::runtimes;
 use crate::service::{self, Service, Settings};
 use crate::signals::Stop;
-use crate::{privilege, runtimes};
 use anyhow::Context as _;
 use clap::Args;
 use functions::{Example, Invoked};
@@ -28,13 +28,12 @@ const PAUSE: Duration = Duration::from_secs(4);
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {}
 
-/// What must be there before the service starts: rights and runtimes.
+/// What must be there before the service starts: runtimes.
 ///
 /// # Errors
 ///
-/// The one command that root must run, or why a runtime could not be added.
+/// Why one could not be added.
 pub(crate) fn prepare() -> anyhow::Result<()> {
-    privilege::require_root()?;
     runtimes::ensure(&functions::EXAMPLES.map(|example| example.runtime))
 }
 

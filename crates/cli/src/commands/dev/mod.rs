@@ -40,16 +40,45 @@ pub(crate) struct DevArgs {
     target: Target,
 }
 
+/// Where the function will be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// By the service that answers at the endpoint.
+    There,
+    /// By one of its own, for which this process has the rights.
+    Here,
+}
+
+/// Looks for a service, and gets the rights for one if there is none. Before any thread exists: the executor that asks
+/// has ended when this returns.
+///
+/// # Errors
+///
+/// Why this process can have no service.
+pub(crate) fn prepare(args: &DevArgs) -> anyhow::Result<Place> {
+    let target = args.target.clone().completed(|name| std::env::var(name).ok());
+    let asking = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start an executor")?;
+    if asking.block_on(answers(&target))? {
+        return Ok(Place::There);
+    }
+    drop(asking);
+    privilege::acquire().with_context(|| format!("no service answers at {}", target.endpoint))?;
+    Ok(Place::Here)
+}
+
 /// Runs the command.
 ///
 /// # Errors
 ///
 /// When the function cannot be made, or its service ends. A change that cannot be deployed is shown, and is no end.
-pub(crate) async fn run(args: DevArgs, output: Output) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: DevArgs, place: Place, output: Output) -> anyhow::Result<ExitCode> {
     let mut stop = Stop::listen().context("listen for signals")?;
     let source = Source::new(args.source)?;
     let target = args.target.completed(|name| std::env::var(name).ok());
-    let (target, own) = if answers(&target).await? { (target, None) } else { Own::start(target).await? };
+    let (target, own) = match place {
+        Place::There => (target, None),
+        Place::Here => Own::start(target).await?,
+    };
     let session = Session { source, output, target, printer: Printer::start().context("start to print")? };
     let ended = tokio::select! {
         ended = session.serve() => ended,
@@ -77,7 +106,6 @@ struct Own {
 impl Own {
     /// Starts it; the target then leads there.
     async fn start(target: Target) -> anyhow::Result<(Target, Option<Self>)> {
-        privilege::require_root().with_context(|| format!("no service answers at {}", target.endpoint))?;
         // Not /tmp, which is often memory: the functions' own /tmp wants a disk.
         let parent = std::env::var_os("TMPDIR").unwrap_or_else(|| "/var/tmp".into());
         let data =

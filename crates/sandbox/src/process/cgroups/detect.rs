@@ -1,10 +1,12 @@
 //! Which layout this kernel has, read from the mount table: never assumed from a version.
 
 use super::v1::{Freezer, V1};
-use super::v2::V2;
+use super::v2::{SUPERVISOR, V2};
 use super::{Group, Layout, Supports};
-use crate::Support;
+use crate::process::standing::Standing;
+use crate::{SandboxError, Support};
 use hearth_init::{Failure, Trying};
+use rustix::fs::Access;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,27 +49,124 @@ impl Mounts {
 }
 
 /// The layout here, with the name that all our directories at the top get.
-pub(crate) fn detect(mounts: &Mounts, name: &str) -> Box<dyn Layout> {
-    let controllers = |root: &Path| fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+pub(crate) fn detect(mounts: &Mounts, name: &str, standing: &Standing) -> Box<dyn Layout> {
+    match *standing {
+        Standing::Host => of_host(mounts, name),
+        Standing::Namespace { user, .. } => handed_over(mounts, name, user),
+    }
+}
+
+fn of_host(mounts: &Mounts, name: &str) -> Box<dyn Layout> {
     match &mounts.v2 {
-        Some(root) if controllers(root).split_whitespace().any(|controller| controller == "memory") => {
-            Box::new(V2::new(root, name, &controllers(root)))
-        }
+        Some(root) if has_memory(root) => Box::new(V2::new(root, name, &controllers(root), false)),
         unified => {
             let freezer = match (unified, mounts.v1.get("freezer")) {
                 (Some(root), _) => Freezer::V2(root.join(name)),
                 (None, Some(root)) => Freezer::V1(root.join(name)),
-                (None, None) if mounts.v1.is_empty() => return Box::new(Nothing),
+                (None, None) if mounts.v1.is_empty() => return Box::new(Nothing { remedy: MOUNT }),
                 (None, None) => Freezer::Nothing,
             };
-            Box::new(V1::new(&mounts.v1, freezer, name))
+            Box::new(V1::new(&mounts.v1, freezer, name, not_mounted))
         }
     }
 }
 
+/// What somebody who may has made ours: on v2 the group we are in, on v1 [`handed_over_directory`].
+fn handed_over(mounts: &Mounts, name: &str, user: u32) -> Box<dyn Layout> {
+    let own = mounts.v2.as_deref().zip(own_group()).map(|(root, own)| root.join(own.trim_start_matches('/')));
+    // Moved aside by an earlier run, or started there.
+    let own = own.map(|own| match own.parent() {
+        Some(parent) if own.ends_with(SUPERVISOR) && is_ours(parent) => parent.to_owned(),
+        _ => own,
+    });
+    let unified = own.filter(|own| is_ours(own) && is_writable(&own.join("cgroup.subtree_control")));
+    if let Some(root) = unified.as_deref().filter(|root| has_memory(root)) {
+        return Box::new(V2::new(root, name, &controllers(root), true));
+    }
+    let ours = |(controller, root): (&String, &PathBuf)| {
+        let directory = root.join(handed_over_directory(user));
+        is_ours(&directory).then(|| (controller.clone(), directory))
+    };
+    let roots: BTreeMap<String, PathBuf> = mounts.v1.iter().filter_map(ours).collect();
+    let freezer = match (unified, roots.get("freezer")) {
+        (Some(root), _) => Freezer::V2(root.join(name)),
+        (None, Some(root)) => Freezer::V1(root.join(name)),
+        (None, None) if roots.is_empty() => return Box::new(Nothing { remedy: DELEGATE }),
+        (None, None) => Freezer::Nothing,
+    };
+    Box::new(V1::new(&roots, freezer, name, not_handed_over))
+}
+
+/// Where the limits of a user's functions come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitsFrom {
+    /// Control groups that were handed over already.
+    HandedOver,
+    /// Systemd could hand some over, if there is one.
+    Systemd,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// Where those of this process come from, if `user` started it.
+///
+/// # Errors
+///
+/// [`SandboxError`] when `/proc` cannot be read.
+pub fn limits_from(user: u32) -> Result<LimitsFrom, SandboxError> {
+    let mounts = Mounts::read()?;
+    let layout = handed_over(&mounts, "hearth", user);
+    Ok(match &mounts.v2 {
+        _ if layout.supports().memory == Support::Full => LimitsFrom::HandedOver,
+        Some(root) if has_memory(root) => LimitsFrom::Systemd,
+        _ => LimitsFrom::Nowhere,
+    })
+}
+
+/// Name of the directories that `hearth doctor --delegate` hands over to a user.
+pub(crate) fn handed_over_directory(user: u32) -> String {
+    format!("hearth-{user}")
+}
+
+/// Our group in the v2 hierarchy, as a path from its root (`cgroups(7)`).
+fn own_group() -> Option<String> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    groups.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+}
+
+fn controllers(root: &Path) -> String {
+    fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default()
+}
+
+fn has_memory(root: &Path) -> bool {
+    controllers(root).split_whitespace().any(|controller| controller == "memory")
+}
+
+fn is_ours(directory: &Path) -> bool {
+    is_writable(directory) && is_writable(&directory.join("cgroup.procs"))
+}
+
+fn is_writable(path: &Path) -> bool {
+    rustix::fs::access(path, Access::WRITE_OK).is_ok()
+}
+
+const MOUNT: &str = "no control groups are mounted: mount -t cgroup2 none /sys/fs/cgroup";
+const DELEGATE: &str = "no control groups were handed over: systemd-run --user --scope -p Delegate=yes hearth up, or \
+                        once as root: hearth doctor --delegate";
+
+fn not_mounted(controller: &str) -> String {
+    format!("the cgroup v1 controller {controller} is not mounted: mount -t cgroup -o {controller} none DIRECTORY")
+}
+
+fn not_handed_over(controller: &str) -> String {
+    format!("the cgroup v1 controller {controller} was not handed over: once as root: hearth doctor --delegate")
+}
+
 /// No control groups at all.
 #[derive(Debug)]
-struct Nothing;
+struct Nothing {
+    remedy: &'static str,
+}
 
 impl Layout for Nothing {
     fn name(&self) -> &'static str {
@@ -75,7 +174,7 @@ impl Layout for Nothing {
     }
 
     fn supports(&self) -> Supports {
-        let missing = || Support::Missing("no control groups are mounted: mount -t cgroup2 none /sys/fs/cgroup".into());
+        let missing = || Support::Missing(self.remedy.to_owned());
         Supports { memory: missing(), cpu: missing(), processes: missing(), freeze: missing() }
     }
 
@@ -119,10 +218,20 @@ mod tests {
 
     #[test]
     fn without_the_memory_controller_on_v2_it_is_v1_with_the_v2_freezer() {
-        let layout = detect(&Mounts::parse(HYBRID), "hearth-test");
+        let layout = detect(&Mounts::parse(HYBRID), "hearth-test", &Standing::Host);
         assert_eq!(layout.name(), "v1+v2 freezer");
         assert!(matches!(layout.supports().processes, Support::Missing(_)));
         assert_eq!(layout.supports().memory, Support::Full);
-        assert_eq!(detect(&Mounts::default(), "hearth-test").name(), "none");
+        assert_eq!(detect(&Mounts::default(), "hearth-test", &Standing::Host).name(), "none");
+    }
+
+    #[test]
+    fn what_nobody_handed_over_is_not_ours() {
+        // Groups of this host, which belong to root or, with a number nobody has, to nobody.
+        let user = Standing::Namespace { user: u32::MAX, ids: 0 };
+        let v1 = Mounts { v2: None, ..Mounts::parse(HYBRID) };
+        let layout = detect(&v1, "hearth-test", &user);
+        assert_eq!((layout.name(), layout.parents()), ("none", Vec::new()));
+        assert!(matches!(layout.supports().memory, Support::Missing(why) if why.contains("--delegate")));
     }
 }

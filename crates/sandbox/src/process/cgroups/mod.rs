@@ -10,6 +10,7 @@ mod directory;
 mod v1;
 mod v2;
 
+pub use detect::{LimitsFrom, limits_from};
 pub(crate) use detect::{Mounts, detect};
 pub(crate) use directory::sweep;
 
@@ -30,6 +31,11 @@ pub(crate) trait Layout: Send + Sync + Debug {
     /// Our own directories at the top, in every hierarchy used.
     fn parents(&self) -> Vec<PathBuf>;
 
+    /// Makes those, which must not be there.
+    fn claim(&self) -> Result<(), Failure> {
+        self.parents().iter().try_for_each(|parent| directory::create(parent))
+    }
+
     /// Moves the first spawner to where its cgroup namespace shall have its root.
     fn adopt(&self, spawner: u32) -> Result<(), Failure>;
 
@@ -49,6 +55,27 @@ pub(crate) struct Supports {
     pub(crate) freeze: Support,
 }
 
+impl Supports {
+    /// With what is done instead where the kernel's groups are missing.
+    pub(crate) fn with_substitutes(self) -> Self {
+        let weaker = |support: Support, instead: &str| match support {
+            Support::Missing(why) => Support::Weaker(format!("{instead}: {why}")),
+            found => found,
+        };
+        let Self { memory, cpu, processes, freeze } = self;
+        Self {
+            memory: weaker(memory, "watched, not limited by the kernel"),
+            cpu,
+            // Counted by user, of which every sandbox has one in its own namespace.
+            processes: match processes {
+                Support::Missing(_) => Support::Full,
+                found => found,
+            },
+            freeze: weaker(freeze, "by SIGSTOP, which functions can notice"),
+        }
+    }
+}
+
 /// How a process gets into a v2 group.
 #[derive(Debug)]
 pub(crate) enum Entry {
@@ -66,19 +93,25 @@ pub(crate) trait Group: Send + Sync + Debug {
     /// Where the function's processes are born, and what they write "0" into to join the rest.
     fn seat(&self) -> Result<(Entry, Vec<OwnedFd>), Failure>;
 
-    /// Limits memory and the number of processes.
+    /// Whether the kernel limits memory here, and counts it.
+    fn limits_memory(&self) -> bool;
+
+    /// Whether there is a freezer.
+    fn has_freezer(&self) -> bool;
+
+    /// Limits memory and the number of processes, as far as it can.
     fn limit(&self, memory_mb: u32, processes: u64) -> Result<(), Failure>;
 
-    /// CPU time in each period of [`PERIOD_US`]; `None` is all there is.
+    /// CPU time in each period of [`PERIOD_US`]; `None` is all there is. Nothing happens where it cannot be limited.
     fn limit_cpu(&self, quota_us: Option<u64>) -> Result<(), Failure>;
 
-    /// Stops or resumes scheduling; not waited for.
+    /// Stops or resumes scheduling, where there is a freezer; not waited for.
     fn freeze(&self, frozen: bool) -> Result<(), Failure>;
 
     /// Whether a frozen process can be killed without being thawed.
     fn dies_frozen(&self) -> bool;
 
-    /// The kernel's counters.
+    /// The kernel's counters; zero where it does not count.
     fn usage(&self) -> Result<Usage, Failure>;
 
     /// Removes the directories, which must be empty of processes.

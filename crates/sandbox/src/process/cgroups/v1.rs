@@ -29,21 +29,25 @@ pub(crate) struct V1 {
     accounting: Option<PathBuf>,
     pids: Option<PathBuf>,
     freezer: Freezer,
+    /// What to do about a controller that is missing.
+    remedy: fn(&str) -> String,
 }
 
 impl V1 {
-    pub(crate) fn new(mounts: &BTreeMap<String, PathBuf>, freezer: Freezer, name: &str) -> Self {
-        let ours = |controller: &str| mounts.get(controller).map(|root| root.join(name));
-        Self { memory: ours("memory"), cpu: ours("cpu"), accounting: ours("cpuacct"), pids: ours("pids"), freezer }
+    /// `roots`: where our directories, called `name`, may be made for each controller.
+    pub(crate) fn new(
+        roots: &BTreeMap<String, PathBuf>,
+        freezer: Freezer,
+        name: &str,
+        remedy: fn(&str) -> String,
+    ) -> Self {
+        let ours = |controller: &str| roots.get(controller).map(|root| root.join(name));
+        let (memory, cpu, accounting, pids) = (ours("memory"), ours("cpu"), ours("cpuacct"), ours("pids"));
+        Self { memory, cpu, accounting, pids, freezer, remedy }
     }
-}
 
-fn support(directory: Option<&PathBuf>, controller: &str) -> Support {
-    match directory {
-        Some(_) => Support::Full,
-        None => Support::Missing(format!(
-            "the cgroup v1 controller {controller} is not mounted: mount -t cgroup -o {controller} none DIRECTORY"
-        )),
+    fn support(&self, directory: Option<&PathBuf>, controller: &str) -> Support {
+        directory.map_or_else(|| Support::Missing((self.remedy)(controller)), |_| Support::Full)
     }
 }
 
@@ -57,12 +61,12 @@ impl Layout for V1 {
 
     fn supports(&self) -> Supports {
         Supports {
-            memory: support(self.memory.as_ref(), "memory"),
-            cpu: support(self.cpu.as_ref(), "cpu"),
-            processes: support(self.pids.as_ref(), "pids"),
+            memory: self.support(self.memory.as_ref(), "memory"),
+            cpu: self.support(self.cpu.as_ref(), "cpu"),
+            processes: self.support(self.pids.as_ref(), "pids"),
             freeze: match self.freezer {
                 Freezer::V2(_) | Freezer::V1(_) => Support::Full,
-                Freezer::Nothing => support(None, "freezer"),
+                Freezer::Nothing => self.support(None, "freezer"),
             },
         }
     }
@@ -169,6 +173,14 @@ impl Group for V1Group {
         Ok((Entry::Nowhere, doors.collect::<Result<_, _>>()?))
     }
 
+    fn limits_memory(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    fn has_freezer(&self) -> bool {
+        self.freezer.is_some()
+    }
+
     fn limit(&self, memory_mb: u32, processes: u64) -> Result<(), Failure> {
         if let Some(memory) = &self.memory {
             let bytes = (u64::from(memory_mb) << 20).to_string();
@@ -195,7 +207,7 @@ impl Group for V1Group {
     }
 
     fn dies_frozen(&self) -> bool {
-        self.freezer_is_v2
+        self.freezer_is_v2 || self.freezer.is_none()
     }
 
     fn usage(&self) -> Result<Usage, Failure> {

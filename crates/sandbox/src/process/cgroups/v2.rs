@@ -1,4 +1,4 @@
-//! Pure v2, as on a stock Debian 12.
+//! Pure v2, as on a stock Debian 12; as root, or in a directory that was handed over to an ordinary user.
 //!
 //! No process may be in a group that hands the memory controller down, so a sandbox is three directories: `eN`, with
 //! nobody in it; `eN/init`, unlimited, for PID 1; `eN/f`, limited, for the function's processes. PID 1 clones those
@@ -19,10 +19,17 @@ use std::sync::OnceLock;
 const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
 const SPAWNERS: &str = "spawners";
 
+/// Where the service itself is, below a directory that was handed over: such a one can hand controllers down only while
+/// nobody is in it. Also what `DelegateSubgroup=` of a systemd unit may say.
+pub(crate) const SUPERVISOR: &str = "supervisor";
+
 /// Our directory in the v2 hierarchy.
 #[derive(Debug)]
 pub(crate) struct V2 {
+    /// The root of the hierarchy, or a directory that was handed over to us.
     root: PathBuf,
+    /// Whether it is the latter.
+    delegated: bool,
     parent: PathBuf,
     controllers: Vec<&'static str>,
     /// Set once the parent hands its controllers down.
@@ -30,10 +37,11 @@ pub(crate) struct V2 {
 }
 
 impl V2 {
-    pub(crate) fn new(root: &Path, name: &str, available: &str) -> Self {
+    pub(crate) fn new(root: &Path, name: &str, available: &str, delegated: bool) -> Self {
         let there = |wanted: &&str| available.split_whitespace().any(|controller| controller == *wanted);
         Self {
             root: root.to_owned(),
+            delegated,
             parent: root.join(name),
             controllers: WANTED.into_iter().filter(there).collect(),
             enabled: OnceLock::new(),
@@ -44,10 +52,29 @@ impl V2 {
         if self.controllers.contains(&controller) {
             return Support::Full;
         }
-        Support::Missing(format!(
-            "the controller {controller} is not in {}/cgroup.controllers: boot without a v1 mount of it",
-            self.root.display()
-        ))
+        let file = self.root.join("cgroup.controllers");
+        let missing = format!("the controller {controller} is not in {}", file.display());
+        Support::Missing(match self.delegated {
+            true => format!("{missing}: whoever handed the directory over has to hand it down (Delegate={controller})"),
+            false => format!("{missing}: boot without a v1 mount of it"),
+        })
+    }
+
+    /// Moves whoever is in the directory that was handed over, ourselves first of all, out of the way.
+    fn vacate(&self) -> Result<(), Failure> {
+        let aside = self.root.join(SUPERVISOR);
+        match directory::create(&aside) {
+            Err(failure) if failure.source.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        let members = directory::read(&self.root, "cgroup.procs")?;
+        for member in members.lines() {
+            match directory::write(&aside, "cgroup.procs", member) {
+                Err(failure) if failure.source.raw_os_error() == Some(libc::ESRCH) => {} // has just ended
+                moved => moved?,
+            }
+        }
+        Ok(())
     }
 
     fn hand_down(&self, directory: &Path) -> Result<(), Failure> {
@@ -72,6 +99,13 @@ impl Layout for V2 {
 
     fn parents(&self) -> Vec<PathBuf> {
         vec![self.parent.clone()]
+    }
+
+    fn claim(&self) -> Result<(), Failure> {
+        if self.delegated {
+            self.vacate()?;
+        }
+        directory::create(&self.parent)
     }
 
     /// Into the parent itself, which is possible only while it hands nothing down: the root of the cgroup namespace
@@ -146,6 +180,14 @@ impl Group for V2Group {
 
     fn seat(&self) -> Result<(Entry, Vec<OwnedFd>), Failure> {
         Ok((Entry::Birth(directory::handle(&self.function)?), Vec::new()))
+    }
+
+    fn limits_memory(&self) -> bool {
+        self.has("memory")
+    }
+
+    fn has_freezer(&self) -> bool {
+        true
     }
 
     fn limit(&self, memory_mb: u32, processes: u64) -> Result<(), Failure> {

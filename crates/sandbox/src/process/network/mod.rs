@@ -10,6 +10,7 @@ mod rules;
 pub(crate) use rules::{foreign_firewalls, possible};
 
 use super::ids::hash_of;
+use super::standing::Standing;
 use crate::SandboxError;
 use hearth_core::network::{Mode, Prefix, choose, conflicts};
 use hearth_init::netlink::Netlink;
@@ -101,9 +102,19 @@ impl Network {
     /// # Errors
     ///
     /// [`SandboxError`] when leftovers cannot be removed, or what was asked for cannot be had; the host is as before.
-    pub(crate) fn start(config: NetworkConfig, instance: &str) -> Result<Self, SandboxError> {
+    pub(crate) fn start(config: NetworkConfig, instance: &str, standing: &Standing) -> Result<Self, SandboxError> {
         let NetworkConfig { wish, range, exposed } = config;
         let marks = Marks::of(instance);
+        if !standing.is_host() {
+            let why = "nat changes this host's network, which only root may";
+            return match wish {
+                NetworkWish::Nat => Err(SandboxError::Misused(why)),
+                NetworkWish::Isolated => Ok(Self { marks, exposed, range: None, why_isolated: None }),
+                NetworkWish::NatIfPossible => {
+                    Ok(Self { marks, exposed, range: None, why_isolated: Some(why.to_owned()) })
+                }
+            };
+        }
         if host::routes(&Netlink::open()?)?.iter().any(|route| route.is_marked(marks.number)) {
             take_down(&marks, &lock()?)?;
         }

@@ -4,7 +4,6 @@
 //! firewall in one of them that drops what it forwards still does ([`foreign_firewalls`]).
 
 use super::Marks;
-use crate::Support;
 use hearth_core::limits::FLOWS;
 use hearth_core::network::Prefix;
 use hearth_init::{Failure, Trying};
@@ -61,13 +60,10 @@ pub(super) fn remove(marks: &Marks) -> Result<(), Failure> {
 }
 
 /// Whether this kernel and this `nft` know everything that is needed; changes nothing.
-pub(crate) fn possible() -> Support {
+pub(crate) fn possible() -> Result<(), Failure> {
     let range = Prefix::around([100, 64, 0, 0].into(), 20);
-    let tried = range.map(|range| nft(&["-c", "-f", "-"], &ruleset(&Marks::of("doctor"), range, true)));
-    match tried {
-        Some(Err(failure)) => Support::Missing(failure.line()),
-        Some(Ok(_)) | None => Support::Full,
-    }
+    let rules = range.map(|range| ruleset(&Marks::of("doctor"), range, true));
+    rules.map_or(Ok(()), |rules| nft(&["-c", "-f", "-"], &rules).map(drop))
 }
 
 /// Chains of others that drop what is forwarded unless a rule of theirs allows it; none when they cannot be listed.

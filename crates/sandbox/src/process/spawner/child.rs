@@ -104,16 +104,17 @@ fn carry_out(message: Message, filters: Option<&Filters>) -> Result<(Reply, Vec<
             sys::enter_namespace(namespace.as_fd(), libc::CLONE_NEWCGROUP).map(|()| (Reply::Done, Vec::new()))
         }
         Request::Probe => probe(&descriptors.next().ok_or_else(none)?).map(|()| (Reply::Done, Vec::new())),
-        Request::Prepare { tree, devices, resolver, first_uid, exposed, link } => {
+        Request::Prepare { tree, devices, resolver, maps, exposed, link } => {
             let network = Network { exposed, link: link.map(hold).transpose()? };
             let control = Channel::from(descriptors.next().ok_or_else(none)?);
-            let user_namespace = user_namespace::create(first_uid)?;
+            let user_namespace = user_namespace::create(&maps)?;
             let cgroup = descriptors.next();
             // SAFETY: a spawner has one thread.
             match unsafe { sys::clone_process(NAMESPACES, cgroup.as_ref().map(AsFd::as_fd)) }? {
                 Cloned::Child => {
                     let (tree, devices, resolver) = (Path::new(&tree), Path::new(&devices), Path::new(&resolver));
-                    pid1::run(Plan { tree, devices, resolver, network, user_namespace, control, filters })
+                    let identity = maps.identity;
+                    pid1::run(Plan { tree, devices, resolver, network, user_namespace, identity, control, filters })
                 }
                 Cloned::Parent { pid, pidfd } => {
                     Ok((Reply::Prepared { pid: pid.cast_unsigned() }, vec![pidfd, user_namespace]))

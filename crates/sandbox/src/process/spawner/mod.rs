@@ -8,6 +8,7 @@ pub(crate) use child::seccomp_is_there;
 pub use child::{is_spawner, spawner_main};
 
 use super::cgroups::{Entry, Layout};
+use super::ids::Maps;
 use super::network::LinkOrder;
 use crate::SandboxError;
 use hearth_init::channel::{Channel, Received};
@@ -35,8 +36,8 @@ pub(crate) struct Order<'a> {
     pub(crate) exposed: &'a [u16],
     /// The way out.
     pub(crate) link: Option<LinkOrder>,
-    /// First of the host's user ids that belong to the sandbox.
-    pub(crate) first_uid: u32,
+    /// Its user namespace.
+    pub(crate) maps: Maps,
     /// Where PID 1 is born.
     pub(crate) birth: &'a Entry,
     /// PID 1's end of its channel to the worker.
@@ -102,7 +103,7 @@ impl Spawners {
             tree: order.tree.to_owned(),
             devices: order.devices.to_owned(),
             resolver: order.resolver.to_owned(),
-            first_uid: order.first_uid,
+            maps: order.maps.clone(),
             exposed: order.exposed.to_vec(),
             link: order.link.clone(),
         };

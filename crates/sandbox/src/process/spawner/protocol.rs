@@ -1,7 +1,9 @@
 //! What worker and spawner tell each other: one question, one answer.
 
+use super::super::ids::Maps;
 use super::super::network::LinkOrder;
 use hearth_api::guest::{FrameError, Reader, Writer};
+use hearth_init::pid1::Identity;
 use std::net::Ipv4Addr;
 
 /// Largest frame, bytes: three paths at most.
@@ -15,14 +17,7 @@ pub(super) enum Request {
     /// Clone a process into the cgroup sent along, and say whether it lived.
     Probe,
     /// Make a sandbox. Descriptors: PID 1's end of its channel; then, if it shall be born in one, a cgroup.
-    Prepare {
-        tree: String,
-        devices: String,
-        resolver: String,
-        first_uid: u32,
-        exposed: Vec<u16>,
-        link: Option<LinkOrder>,
-    },
+    Prepare { tree: String, devices: String, resolver: String, maps: Maps, exposed: Vec<u16>, link: Option<LinkOrder> },
 }
 
 /// What the spawner answers.
@@ -51,10 +46,12 @@ impl Request {
         match self {
             Self::Settle { joins } => Writer::new(1).flag(*joins).frame(),
             Self::Probe => Writer::new(2).frame(),
-            Self::Prepare { tree, devices, resolver, first_uid, exposed, link } => {
+            Self::Prepare { tree, devices, resolver, maps, exposed, link } => {
+                let Maps { owner, uids, gids, identity } = maps;
                 let ports: Vec<String> = exposed.iter().map(ToString::to_string).collect();
-                let frame = Writer::new(3).text(tree).text(devices).text(resolver).number(first_uid.cast_signed());
-                let frame = frame.texts(&ports).flag(link.is_some());
+                let frame = Writer::new(3).text(tree).text(devices).text(resolver);
+                let frame = frame.number(owner.cast_signed()).text(uids).text(gids);
+                let frame = frame.flag(*identity == Identity::OneUser).texts(&ports).flag(link.is_some());
                 match link {
                     None => frame.frame(),
                     Some(LinkOrder { name, group, address }) => {
@@ -74,7 +71,7 @@ impl Request {
                 tree: fields.text()?,
                 devices: fields.text()?,
                 resolver: fields.text()?,
-                first_uid: fields.number()?.cast_unsigned(),
+                maps: maps(&mut fields)?,
                 exposed: fields.texts()?.iter().filter_map(|port| port.parse().ok()).collect(),
                 link: if fields.flag()? { Some(link(&mut fields)?) } else { None },
             },
@@ -82,6 +79,15 @@ impl Request {
         };
         fields.end(request)
     }
+}
+
+fn maps(fields: &mut Reader<'_>) -> Result<Maps, FrameError> {
+    Ok(Maps {
+        owner: fields.number()?.cast_unsigned(),
+        uids: fields.text()?,
+        gids: fields.text()?,
+        identity: if fields.flag()? { Identity::OneUser } else { Identity::TwoUsers },
+    })
 }
 
 fn link(fields: &mut Reader<'_>) -> Result<LinkOrder, FrameError> {
@@ -122,7 +128,12 @@ mod tests {
             tree: "/a".into(),
             devices: "/b".into(),
             resolver: "/c".into(),
-            first_uid: 4_000_000_000,
+            maps: Maps {
+                owner: 4_000_000_000,
+                uids: "0 1 2".into(),
+                gids: "3 4 5".into(),
+                identity: Identity::OneUser,
+            },
             exposed: vec![80, 65_535],
             link,
         }
