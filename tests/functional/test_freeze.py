@@ -55,34 +55,6 @@ def test_nothing_runs_while_frozen(function, code, runtime, start, ask):
     assert made.environment("Idle").cpu_ns() > before, "and it went on in the next invoke"
 
 
-def test_background_work_finishes_inside_the_next_invoke(function):
-    """The freeze story with barriers: work that the first request left undone logs its end in the second one."""
-    made = function("probe.py", MemorySize=1769, Timeout=60)
-    first = made.invoke(
-        {
-            "run": """
-import threading
-def work():
-    await_release("finish")
-    print("background done")
-    reach("finished")
-threading.Thread(target=work).start()
-"""
-        }
-    )
-    environment = made.environment("Idle")
-    wait_for("the kernel to say frozen", environment.frozen)
-    environment.release("finish")  # due while frozen: must not be seen yet
-    before = environment.cpu_ns()
-    time.sleep(WINDOW_S)
-    assert not environment.reached("finished") and environment.cpu_ns() == before
-    second = made.invoke({"run": "await_release('finished')"})
-    assert second.error is None, second.tail
-    assert "background done" not in first.tail
-    start, end = (second.tail.index(f"{word} RequestId: {second.request_id}") for word in ("START", "END"))
-    assert start < second.tail.index("background done") < end
-
-
 def test_output_right_before_the_freeze_belongs_to_its_request(function):
     made = function("probe.py")
     for n in range(20):

@@ -8,10 +8,9 @@ import subprocess
 
 import pytest
 
-from support.functions import zipped
+from support.functions import PRESENT, zipped
 from support.service import HEARTH, PATIENCE_S, RUNTIMES, hearth
 
-PRESENT = sorted(path.name for path in RUNTIMES.iterdir() if (path / "manifest.json").is_file())
 PYTHONS = [name for name in PRESENT if name.startswith("python")]
 NODES = [name for name in PRESENT if name.startswith("nodejs")]
 
@@ -24,7 +23,8 @@ def test_ls_knows_every_runtime_of_aws(tmp_path):
     rows = {
         row["name"]: row
         for row in map(
-            json.loads, hearth("--json", "runtimes", "ls", HEARTH_RUNTIMES=str(tmp_path), HOME="/nowhere").stdout.splitlines()
+            json.loads,
+            hearth("--json", "runtimes", "ls", HEARTH_RUNTIMES=str(tmp_path), HOME="/nowhere").stdout.splitlines(),
         )
     }
     assert rows["nodejs24.x"]["status"] == rows["python3.14"]["status"] == rows["provided.al2"]["status"] == "absent"
@@ -72,7 +72,9 @@ def test_node(function, runtime):
 
 @pytest.mark.parametrize("runtime", NODES)
 def test_node_callbacks_end_with_24(function, runtime):
-    made = function(zipped({"index.js": "exports.handler = (event, context, callback) => callback(null, 'called');"}), runtime)
+    made = function(
+        zipped({"index.js": "exports.handler = (event, context, callback) => callback(null, 'called');"}), runtime
+    )
     answer = made.invoke({})
     if node(runtime) < 24:
         assert answer.json == "called"
@@ -101,9 +103,9 @@ def add(tmp_path, name, source, check=False):
 
 
 def nothing_stays(tmp_path):
-    return sorted(path.name for path in (tmp_path / "runtimes").iterdir() if not path.name.startswith(".")) == [] and not list(
-        (tmp_path / "runtimes").glob(".adding-*")
-    )
+    return sorted(
+        path.name for path in (tmp_path / "runtimes").iterdir() if not path.name.startswith(".")
+    ) == [] and not list((tmp_path / "runtimes").glob(".adding-*"))
 
 
 @pytest.fixture
@@ -117,7 +119,8 @@ def test_a_tree_of_another_machine_is_taken(tmp_path, tree):
     row = next(
         row
         for row in map(
-            json.loads, hearth("--json", "runtimes", "ls", HEARTH_RUNTIMES=str(tmp_path / "runtimes")).stdout.splitlines()
+            json.loads,
+            hearth("--json", "runtimes", "ls", HEARTH_RUNTIMES=str(tmp_path / "runtimes")).stdout.splitlines(),
         )
         if row["name"] == "provided.al2"
     )

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A custom runtime in shell: evaluates the event's text as a command and answers with what it prints.
+# A custom runtime in shell: evaluates the event's text as a command and answers with what it prints. The log is &3.
 set -u
+exec 3>&1
 api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime
 invokes=0
 while true; do

@@ -8,10 +8,12 @@ import uuid
 import zipfile
 from pathlib import Path
 
-from support.service import ROLE, TARGET
+from support.service import ROLE, RUNTIMES, TARGET
 
 SOURCES = Path(__file__).resolve().parent.parent / "functions"
 HANDLERS = {"python": "app.handler", "nodejs": "index.handler", "provided": "bootstrap"}
+# The runtimes whose trees are here.
+PRESENT = sorted(path.name for path in RUNTIMES.glob("*") if (path / "manifest.json").is_file())
 ENTRY = {"python": "app.py", "nodejs": "index.mjs", "provided": "bootstrap"}
 
 REPORT = re.compile(
@@ -32,10 +34,14 @@ def zipped(files, executable=()):
     return buffer.getvalue()
 
 
+def kind_of(runtime):
+    """python, nodejs, provided."""
+    return re.match("[a-z]+", runtime)[0]
+
+
 def source(name, runtime):
     """The zip of tests/functions/NAME with the entry file that the runtime wants."""
-    kind = re.match("[a-z]+", runtime)[0]
-    return zipped({ENTRY[kind]: (SOURCES / name).read_bytes()})
+    return zipped({ENTRY[kind_of(runtime)]: (SOURCES / name).read_bytes()})
 
 
 def rust_hello():
@@ -76,11 +82,10 @@ class Function:
         self.runtime = runtime
         if isinstance(code, str):
             code = source(code, runtime)
-        kind = re.match("[a-z]+", runtime)[0]
         self.created = self.client.create_function(
             FunctionName=self.name,
             Runtime=runtime,
-            Handler=settings.pop("Handler", HANDLERS[kind]),
+            Handler=settings.pop("Handler", HANDLERS[kind_of(runtime)]),
             Role=ROLE,
             Code={"ZipFile": code},
             **settings,
