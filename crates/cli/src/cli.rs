@@ -54,7 +54,10 @@ impl Cli {
             Command::Logs(args) => executor()?.block_on(logs::run(args, output)),
             Command::Ps(args) => executor()?.block_on(ps::run(args, output)),
             Command::Runtimes(args) => runtimes::run(args, self.json).map(|()| ExitCode::SUCCESS),
-            Command::Doctor(args) => doctor::run(&args, privilege::acquire(), output),
+            Command::Doctor(args) => {
+                let rights = if args.looks() { privilege::acquire() } else { Ok(()) };
+                doctor::run(&args, rights, output)
+            }
             Command::Demo(args) => {
                 privilege::acquire()?;
                 demo::prepare()?;

@@ -24,7 +24,7 @@ mod tmp;
 mod user_namespace;
 mod watchdog;
 
-pub use cgroups::{LimitsFrom, limits_from};
+pub use cgroups::{HandedOver, LimitsFrom, hand_over, limits_from};
 pub use doctor::{Check, doctor};
 pub use network::{NetworkConfig, NetworkWish};
 pub use spawner::{is_spawner, spawner_main};

@@ -124,7 +124,7 @@ pub fn limits_from(user: u32) -> Result<LimitsFrom, SandboxError> {
 }
 
 /// Name of the directories that `hearth doctor --delegate` hands over to a user.
-pub(crate) fn handed_over_directory(user: u32) -> String {
+pub(super) fn handed_over_directory(user: u32) -> String {
     format!("hearth-{user}")
 }
 
@@ -138,7 +138,7 @@ fn controllers(root: &Path) -> String {
     fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default()
 }
 
-fn has_memory(root: &Path) -> bool {
+pub(super) fn has_memory(root: &Path) -> bool {
     controllers(root).split_whitespace().any(|controller| controller == "memory")
 }
 

@@ -5,11 +5,13 @@
 //! runtime came some 200 ms late), nor killed for want of memory. Nothing here writes `cgroup.kill`: kernels 6.18 and
 //! 7.2 then kill at birth what is cloned into the group.
 
+mod delegate;
 mod detect;
 mod directory;
 mod v1;
 mod v2;
 
+pub use delegate::{HandedOver, hand_over};
 pub use detect::{LimitsFrom, limits_from};
 pub(crate) use detect::{Mounts, detect};
 pub(crate) use directory::sweep;

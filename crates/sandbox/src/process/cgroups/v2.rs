@@ -16,12 +16,13 @@ use std::os::unix::fs::{FileExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
+/// The controllers that limit.
+pub(super) const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
 const SPAWNERS: &str = "spawners";
 
 /// Where the service itself is, below a directory that was handed over: such a one can hand controllers down only while
 /// nobody is in it. Also what `DelegateSubgroup=` of a systemd unit may say.
-pub(crate) const SUPERVISOR: &str = "supervisor";
+pub(super) const SUPERVISOR: &str = "supervisor";
 
 /// Our directory in the v2 hierarchy.
 #[derive(Debug)]

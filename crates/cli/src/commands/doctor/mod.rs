@@ -1,4 +1,7 @@
-//! `hearth doctor`: what this machine has and lacks, and what to do about each thing that is missing. Changes nothing.
+//! `hearth doctor`: what this machine has and lacks, and what to do about each thing that is missing. Changes nothing,
+//! unless asked to hand something over ([`delegate`]).
+
+mod delegate;
 
 use crate::output::{self, Output, Tone};
 use crate::runtimes;
@@ -13,6 +16,19 @@ pub(crate) struct DoctorArgs {
     /// The data directory that `up` will use
     #[arg(long, default_value = "./.hearth", value_name = "DIR")]
     data: PathBuf,
+    /// As root: let an ordinary user limit functions, until the next boot
+    #[arg(long, conflicts_with = "data")]
+    delegate: bool,
+    /// To whom [default: whoever called sudo]
+    #[arg(long, requires = "delegate", value_name = "NAME")]
+    user: Option<String>,
+}
+
+impl DoctorArgs {
+    /// Whether this is about what a service could do here.
+    pub(crate) fn looks(&self) -> bool {
+        !self.delegate
+    }
 }
 
 /// One thing that was looked at.
@@ -43,6 +59,9 @@ enum Verdict {
 ///
 /// When standard output cannot be written.
 pub(crate) fn run(args: &DoctorArgs, rights: anyhow::Result<()>, output: Output) -> anyhow::Result<ExitCode> {
+    if args.delegate {
+        return delegate::run(args.user.as_deref(), output);
+    }
     let mut findings: Vec<_> = hearth_sandbox::process::doctor(&args.data).into_iter().map(Finding::from).collect();
     findings.extend(rights.err().map(|error| Finding {
         name: "rights".to_owned(),
