@@ -90,9 +90,15 @@ class Function:
             Code={"ZipFile": code},
             **settings,
         )
-        self.client.get_waiter("function_active_v2").wait(
-            FunctionName=self.name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 1200}
-        )
+        self._wait("function_active_v2")
+
+    @classmethod
+    def existing(cls, service, name, runtime):
+        """One that something else has created on the default scope."""
+        found = object.__new__(cls)
+        found.service, found.scope, found.name, found.runtime = service, {}, name, runtime
+        found.client = service.client()
+        return found
 
     def invoke(self, payload=None, tail=True, **options):
         """RequestResponse, with the log's tail unless told otherwise."""
@@ -113,9 +119,10 @@ class Function:
         self.updated()
 
     def updated(self):
-        self.client.get_waiter("function_updated_v2").wait(
-            FunctionName=self.name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 1200}
-        )
+        self._wait("function_updated_v2")
+
+    def _wait(self, state):
+        self.client.get_waiter(state).wait(FunctionName=self.name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 1200})
 
     def events(self):
         """Its log events so far, oldest first."""
