@@ -1,7 +1,8 @@
 """The escape suite: what a function tries from inside, row by row, and the refusal that each row must meet.
 
-A row is an expression of tests/functions/escape.py. Expected is a set of errno names; `OK ''` and the like where the
-kernel answers but with nothing in it. A row whose outcome is not in its set has got somewhere.
+A row is an expression of tests/functions/escape.py, tried in every runtime that is here. Expected is a set of errno names;
+`OK ''` and the like where the kernel answers but with nothing in it. A row whose outcome is not in its set has got
+somewhere.
 """
 
 import os
@@ -11,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.functions import Function
+from support.attacker import attacker
+from support.functions import PRESENT
 from support.service import wait_for
 
 DENIED = {"EPERM", "EACCES"}
@@ -137,16 +139,16 @@ ROWS = {
 }  # fmt: skip
 
 
-def attempt_all(service, rows, **event):
+def attempt_all(service, rows, runtime="python3.11", **event):
     """What all attempts came to, made by one function; `event` is what they need to know besides."""
-    attacker = Function(service, "escape.py", Timeout=120, MemorySize=512)
+    made = attacker(service, runtime, Timeout=120, MemorySize=512)
     listening = socket.create_server(("127.0.0.1", 0))
     abstract = f"\0hearth-escape-{uuid.uuid4().hex}"
     hidden = socket.socket(socket.AF_UNIX)
     hidden.bind(abstract)
     hidden.listen()
     try:
-        answer = attacker.invoke(
+        answer = made.invoke(
             {
                 **event,
                 "attempts": {name: expression for name, (expression, _) in rows.items()},
@@ -163,14 +165,14 @@ def attempt_all(service, rows, **event):
         listening.close()
         hidden.close()
     assert answer.error is None, answer.body
-    attacker.client.delete_function(FunctionName=attacker.name)
+    made.client.delete_function(FunctionName=made.name)
     return answer.json
 
 
-@pytest.fixture(scope="module")
-def outcomes(service):
-    """All attempts, made once by one function."""
-    return attempt_all(service, ROWS)
+@pytest.fixture(scope="module", params=PRESENT)
+def outcomes(service, request):
+    """All attempts, made once by one function of each runtime that is here."""
+    return attempt_all(service, ROWS, request.param)
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -1,4 +1,4 @@
-"""Packages without Hearth: in the bare interpreter of a runtime's tree, or as a program that this machine runs as it is."""
+"""Packages without Hearth: in the bare interpreter of a runtime's tree, or as a program that this machine runs."""
 
 import json
 import subprocess
