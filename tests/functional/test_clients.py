@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.functions import zipped
+from support.functions import Function, zipped
 from support.service import ROLE
 
 V1, V2 = Path(sys.prefix) / "bin/aws", Path("/usr/bin/aws")
@@ -115,6 +115,44 @@ def test_create_invoke_read_delete(aws, tmp_path):
     aws.run("lambda", "delete-function", "--function-name", name)
     gone = aws.run("lambda", "get-function", "--function-name", name, check=False)
     assert gone.returncode != 0 and "ResourceNotFoundException" in gone.stderr
+
+
+def test_layers_versions_aliases_tags_and_concurrency(aws, service, tmp_path):
+    name, zip_file, layer_file, out = f"cli-{uuid.uuid4().hex[:8]}", *(tmp_path / n for n in ("f.zip", "l.zip", "out"))
+    zip_file.write_bytes(zipped({"app.py": "import word\ndef handler(event, context): return word.WORD"}))
+    layer_file.write_bytes(zipped({"python/word.py": "WORD = 'layer'"}))
+    layer = aws.json(
+        "lambda", "publish-layer-version", "--layer-name", name, "--zip-file", f"fileb://{layer_file}",
+        "--compatible-runtimes", "python3.11",
+    )["LayerVersionArn"]  # fmt: skip
+    function = aws.json(
+        "lambda", "create-function", "--function-name", name, "--runtime", "python3.11", "--handler", "app.handler",
+        "--role", ROLE, "--zip-file", f"fileb://{zip_file}", "--layers", layer, "--tags", "team=a", "--publish",
+    )  # fmt: skip
+    assert function["Version"] == "1" and function["Layers"][0]["Arn"] == layer
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+    named = ["--function-name", name]
+    made = Function.existing(service, name, "python3.11")
+    made.updated()
+    aws.run("lambda", "delete-layer-version", "--layer-name", name, "--version-number", "1")
+    aws.json("lambda", "update-function-configuration", *named, "--description", "second")
+    made.updated()
+    assert aws.json("lambda", "publish-version", *named)["Version"] == "2"
+    weights = ["--routing-config", "AdditionalVersionWeights={2=0.25}"]
+    alias = aws.json("lambda", "create-alias", *named, "--name", "prod", "--function-version", "1", *weights)
+    assert alias["AliasArn"] == f"{arn}:prod"
+    assert alias["RoutingConfig"] == {"AdditionalVersionWeights": {"2": 0.25}}
+    answer = aws.json("lambda", "invoke", "--function-name", f"{arn}:prod", out)
+    assert answer["ExecutedVersion"] in ("1", "2") and json.loads(out.read_text()) == "layer"
+    aws.run("lambda", "tag-resource", "--resource", arn, "--tags", "stage=b")
+    aws.run("lambda", "untag-resource", "--resource", arn, "--tag-keys", "team")
+    assert aws.json("lambda", "list-tags", "--resource", arn)["Tags"] == {"stage": "b"}
+    aws.json("lambda", "put-function-concurrency", *named, "--reserved-concurrent-executions", "0")
+    # It would ask again, and again.
+    aws.env["AWS_MAX_ATTEMPTS"] = "1"
+    throttled = aws.run("lambda", "invoke", *named, "--qualifier", "1", out, check=False)
+    assert throttled.returncode != 0 and "(TooManyRequestsException)" in throttled.stderr, throttled.stderr
+    aws.run("lambda", "delete-function", *named)
 
 
 def test_errors_are_understood(aws):

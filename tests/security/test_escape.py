@@ -1,7 +1,7 @@
 """The escape suite: what a function tries from inside, row by row, and the refusal that each row must meet.
 
-A row is an expression of tests/functions/escape.py, tried in every runtime that is here. Expected is a set of errno names;
-`OK ''` and the like where the kernel answers but with nothing in it. A row whose outcome is not in its set has got
+A row is an expression of tests/functions/escape.py, tried in every runtime that is here. Expected is a set of errno
+names; `OK ''` and the like where the kernel answers but with nothing in it. A row whose outcome is not in its set has got
 somewhere.
 """
 
