@@ -165,6 +165,9 @@ pub fn own_user_namespace(owner: u32) -> io::Result<()> {
     // to see before they let anybody make a user namespace.
     set_thread_res_uid(Uid::ROOT, Uid::from_raw(owner), Uid::ROOT)?;
     set_capabilities(None, sets)?;
+    // It also closes `/proc/PID` to all but root of the namespace this program was *executed* in, which need not be the
+    // present one; and it is our parent who writes the maps there. There are no secrets here to hide.
+    set_dumpable_behavior(DumpableBehavior::Dumpable)?;
     // SAFETY: always valid in a process with one thread; in others it fails.
     check(unsafe { libc::unshare(libc::CLONE_NEWUSER) }).map(drop)
 }
