@@ -248,6 +248,13 @@ impl ApiError {
         Self::new(ErrorKind::PreconditionFailedException, message)
     }
 
+    /// 412, of Hearth's own: changes of a package that is not the function's any more.
+    #[must_use]
+    pub fn code_mismatch() -> Self {
+        let message = "The changes are not of the function's present code: send the whole package.";
+        Self::new(ErrorKind::PreconditionFailedException, message)
+    }
+
     /// 403; without a text for what AWS does not explain.
     #[must_use]
     pub fn access_denied(message: impl Into<String>) -> Self {

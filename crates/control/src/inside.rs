@@ -120,7 +120,7 @@ impl Entrance {
         }
         match route_lambda(&head.method, head.uri.path(), head.uri.query()) {
             Ok(routed) if ALLOWED.contains(&routed.operation.name) => {
-                let call = Call { scope: self.function.key.scope.clone(), authority, request_id };
+                let call = Call { scope: self.function.key.scope.clone(), authority, request_id, changes_of: None };
                 lambda::serve(&self.door, call, head, body).await
             }
             Ok(routed) => {

@@ -22,7 +22,13 @@ pub(crate) struct Call {
     pub(crate) authority: String,
     /// The request's id.
     pub(crate) request_id: RequestId,
+    /// What [`CHANGES_OF`] says.
+    pub(crate) changes_of: Option<String>,
 }
+
+/// Hearth's own header of `UpdateFunctionCode`: the `CodeSha256` of the function's present package. `ZipFile` then has
+/// only what is new or changed in it. AWS's clients do not send it.
+pub(crate) const CHANGES_OF: &str = "x-hearth-changes-of";
 
 /// Answers a request.
 pub(crate) async fn serve<B>(door: &Arc<FrontDoor>, call: Call, head: Parts, body: B) -> HttpResponse

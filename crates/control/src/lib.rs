@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, Semaphore};
 
-/// Uploads of code that may be in memory at once (ours): each holds up to 70 MB of request and 50 MB of zip.
+/// Uploads of code that may be in memory at once (ours): each holds up to 70 MB of request and 100 MB of zips.
 const UPLOADS: usize = 8;
 
 /// What the front door is told by whoever starts it.

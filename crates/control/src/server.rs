@@ -4,7 +4,7 @@
 use crate::FrontDoor;
 use crate::answer::{HttpResponse, refuse};
 use crate::guard::Hosts;
-use crate::lambda::{self, Call};
+use crate::lambda::{self, CHANGES_OF, Call};
 use crate::{identity, logs, private};
 use bytes::Bytes;
 use hearth_api::error::Protocol;
@@ -90,7 +90,8 @@ impl FrontDoor {
             return private::serve(self, &head, request_id).await;
         }
         let scope = identity::scope(&head, &self.config.scope);
-        let call = Call { scope, authority, request_id };
+        let changes_of = head.headers.get(CHANGES_OF).map(|sha256| sha256.to_str().unwrap_or_default().to_owned());
+        let call = Call { scope, authority, request_id, changes_of };
         match target {
             Some(target) => logs::serve(self, call, &target, body, protocol).await,
             None => lambda::serve(self, call, head, body).await,

@@ -91,6 +91,28 @@ async fn an_update_retires_the_environments_before_it() {
 }
 
 #[tokio::test]
+async fn changes_are_of_the_functions_own_code() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    let before = service.active("f").await;
+    let other = service.active("g").await;
+    let of = async |sha256: &str| {
+        let body = json!({ "ZipFile": OTHER_ZIP }).to_string();
+        service.send(Method::PUT, &format!("{FUNCTIONS}/f/code"), &[("x-hearth-changes-of", sha256)], body).await
+    };
+    assert_eq!(before["CodeSha256"], other["CodeSha256"], "the same zip");
+    let update = of(before["CodeSha256"].as_str().expect("digest")).await;
+    assert_eq!(update.status, StatusCode::OK);
+    let settled = service.settled("f").await;
+    assert_eq!(settled["CodeSha256"], update.json()["CodeSha256"]);
+    // What was the function's, and still is another one's, is not this one's any more.
+    let (status, code, message) = of(other["CodeSha256"].as_str().expect("digest")).await.error();
+    assert_eq!((status, code.as_str()), (412, "PreconditionFailedException"));
+    assert!(message.contains("send the whole package"), "{message}");
+    assert_eq!(service.settled("f").await, settled);
+}
+
+#[tokio::test]
 async fn a_dry_run_changes_nothing() {
     let data = Data::new();
     let service = Service::start(&data).await;

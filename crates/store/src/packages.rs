@@ -17,6 +17,15 @@ pub trait Packages: Send + Sync + Debug {
     /// [`PackageError`]: nothing is kept of a refused package.
     fn put(&self, zip: Bytes) -> BoxFuture<'_, Result<Code, PackageError>>;
 
+    /// The package `base` with what has changed: every entry of the zip `changes` takes the place of the one with its path,
+    /// or is new. All of it is checked as in [`Packages::put`], and durable; only what has changed is written. The same
+    /// two give the same package, and of one that was packed in order of the paths it is the one that packing anew gives.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError`], with [`StoreError::NotFound`] in it when there is no such base: nothing is kept.
+    fn amend(&self, base: &Code, changes: Bytes) -> BoxFuture<'_, Result<Code, PackageError>>;
+
     /// The directory with the unpacked files (executables 0755, other files 0644), to be mounted read-only.
     fn directory(&self, code: &Code) -> PathBuf;
 

@@ -55,7 +55,7 @@ contract! {
         reservations_and_usage_are_found(alone);
     layers: numbers_are_never_used_again(alone), many_publish_at_once(shared), policies_are_compared_by_revision(alone),
         lists_are_filtered_and_paged(alone), packages_of_layers_are_found(alone);
-    packages: keeps_a_package(alone), many_put_the_same(shared), refuses_what_is_no_package(alone),
+    packages: keeps_a_package(alone), amends_a_package(alone), amends_with_links_and_modes(alone), many_put_the_same(shared), refuses_what_is_no_package(alone),
         sweeps_the_unused(alone), knows_the_unzipped_size(alone);
     events: waits_until_done(alone), keeps_any_payload(alone);
     logs: describes_groups_and_streams(plain), reads_pages_both_ways(plain), selects_by_time(plain),

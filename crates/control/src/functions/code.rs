@@ -23,6 +23,16 @@ pub(crate) async fn store(door: &FrontDoor, source: Members) -> Result<Code, Api
     door.stores.packages.put(zip).await.map_err(refused)
 }
 
+/// Takes the package as [`store`] does for what has changed in `base`, and stores that with the changes.
+///
+/// # Errors
+///
+/// As [`store`].
+pub(crate) async fn amend(door: &FrontDoor, base: &Code, source: Members) -> Result<Code, ApiError> {
+    let changes = task::outcome(tokio::task::spawn_blocking(|| zip(source)), "decode a package").await?;
+    door.stores.packages.amend(base, changes).await.map_err(refused)
+}
+
 /// The bytes of the zip, from base64.
 fn zip(mut source: Members) -> Result<Bytes, ApiError> {
     if text(&source, "S3Bucket").is_some() || text(&source, "S3Key").is_some() {

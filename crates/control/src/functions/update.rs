@@ -29,7 +29,12 @@ pub(super) async fn code(door: &Arc<FrontDoor>, call: &Call, mut members: Member
     // The package is what is large about this request: it goes its own way, uncopied.
     let source = ["ZipFile", "S3Bucket", "S3Key"].into_iter().filter_map(|name| members.remove_entry(name)).collect();
     // Unpacked even for a DryRun, which is how it is checked; what no function refers to goes at the next start.
-    let code = code::store(door, source).await?;
+    let changes_of = call.changes_of.as_deref();
+    amendable(&record, changes_of)?;
+    let code = match changes_of {
+        None => code::store(door, source).await?,
+        Some(_) => code::amend(door, &record.latest.code, source).await?,
+    };
     if flag(&members, "DryRun") {
         let mut planned = FunctionVersion::clone(&record.latest);
         settings::apply(&members, &mut planned)?;
@@ -37,7 +42,13 @@ pub(super) async fn code(door: &Arc<FrontDoor>, call: &Call, mut members: Member
         of_function::check_size(door, &planned.code, &planned.layers).await?;
         return Ok(Answer::ok(shape(&planned, target.qualifier.as_deref(), View::Full)));
     }
-    change(door, &target, &members, Some(&code)).await
+    change(door, &target, &members, Some(NewCode { code, changes_of })).await
+}
+
+/// A package, and of which one it was made by its changes.
+struct NewCode<'a> {
+    code: Code,
+    changes_of: Option<&'a str>,
 }
 
 /// Changes the settings that the request names.
@@ -53,7 +64,7 @@ async fn change(
     door: &Arc<FrontDoor>,
     target: &Target,
     members: &Members,
-    code: Option<&Code>,
+    code: Option<NewCode<'_>>,
 ) -> Result<Answer, ApiError> {
     let layers = of_function::resolve(door, &target.key.scope, members).await?;
     loop {
@@ -64,8 +75,9 @@ async fn change(
         settings::apply(members, &mut latest)?;
         let version = door.environments.runtime_version(&latest.runtime);
         latest.runtime_version = version.map_err(ApiError::invalid_parameter)?;
-        if let Some(code) = code {
-            latest.code = code.clone();
+        if let Some(new) = &code {
+            amendable(&record, new.changes_of)?;
+            latest.code = new.code.clone();
         }
         if let Some(layers) = &layers {
             latest.layers.clone_from(layers);
@@ -108,6 +120,13 @@ pub(super) fn changeable(record: &FunctionRecord, members: &Members) -> Result<(
         UpdateStatus::InProgress => Err(ApiError::update_in_progress(&latest.key.arn())),
         UpdateStatus::Successful | UpdateStatus::Failed { .. } => Ok(()),
     }
+}
+
+/// Whether changes are of the package that the function has now: of no other, since who knows a digest has no right to
+/// what it is of.
+fn amendable(record: &FunctionRecord, changes_of: Option<&str>) -> Result<(), ApiError> {
+    let fits = changes_of.is_none_or(|sha256| sha256 == record.latest.code.sha256);
+    if fits { Ok(()) } else { Err(ApiError::code_mismatch()) }
 }
 
 #[cfg(test)]

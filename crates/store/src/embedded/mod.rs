@@ -4,7 +4,7 @@
 //! lock         held (flock) while a process uses the directory; its text is that process's id
 //! instance     a random id that marks what this directory's service leaves on the machine
 //! hearth.db    functions, layers and queued events (SQLite, WAL)
-//! packages/    one directory per SHA-256: the zip, the unpacked tree and its size
+//! packages/    one directory per SHA-256: the zip (or its two parts), the unpacked tree and its size
 //! logs/        one file per log stream
 //! tmp/         everything unfinished; emptied at every start
 //! ```
@@ -132,6 +132,10 @@ impl Functions for EmbeddedStore {
 impl Packages for EmbeddedStore {
     fn put(&self, zip: Bytes) -> BoxFuture<'_, Result<Code, PackageError>> {
         Box::pin(self.packages.put(zip))
+    }
+
+    fn amend(&self, base: &Code, changes: Bytes) -> BoxFuture<'_, Result<Code, PackageError>> {
+        Box::pin(self.packages.amend(base.clone(), changes))
     }
 
     fn directory(&self, code: &Code) -> PathBuf {

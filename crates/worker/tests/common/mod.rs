@@ -317,6 +317,10 @@ impl Packages for NoPackages {
         Box::pin(async { Err(PackageError::TooLarge) })
     }
 
+    fn amend(&self, _base: &Code, _changes: Bytes) -> BoxFuture<'_, Result<Code, PackageError>> {
+        Box::pin(async { Err(PackageError::TooLarge) })
+    }
+
     fn directory(&self, _code: &Code) -> PathBuf {
         PathBuf::from("/nonexistent")
     }

@@ -1,9 +1,13 @@
-//! Deployment packages on disk: `packages/SHA256/{zip,tree,size}`, made once in `tmp/` and moved into place.
+//! Deployment packages on disk: `packages/SHA256/{zip,tree,size}`, made once in `tmp/` and moved into place. One that was
+//! made of another by its changes has `base` and `changes` for `zip`, two zips that are spliced when somebody asks; `base`
+//! and the unchanged files of `tree` are hard links, so that neither needs the other package any more.
 //!
 //! A zip is the customer's and hostile. It is read twice: `tree` decides from its table of contents where everything
 //! goes, with nothing on disk yet, and `unpack` then writes exactly that.
 
+mod kept;
 mod names;
+mod splice;
 mod tree;
 mod unpack;
 
@@ -15,6 +19,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use hearth_api::function::Code;
 use hearth_core::limits::ZIPPED_BYTES;
+use kept::Kept;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs;
@@ -36,6 +41,11 @@ impl PackageFiles {
     pub(super) async fn put(&self, zip: Bytes) -> Result<Code, PackageError> {
         let packages = self.clone();
         blocking(|| "store a package".to_owned(), move || packages.put_blocking(&zip)).await
+    }
+
+    pub(super) async fn amend(&self, base: Code, changes: Bytes) -> Result<Code, PackageError> {
+        let packages = self.clone();
+        blocking(|| "amend a package".to_owned(), move || packages.amend_blocking(&base, &changes)).await
     }
 
     pub(super) fn directory(&self, code: &Code) -> PathBuf {
@@ -60,15 +70,8 @@ impl PackageFiles {
     }
 
     pub(super) async fn zip(&self, code: Code) -> Result<Bytes, StoreError> {
-        let path = self.home(&code.sha256).join("zip");
-        let read = move || match fs::read(&path) {
-            Ok(zip) => Ok(Bytes::from(zip)),
-            Err(missing) if missing.kind() == ErrorKind::NotFound => {
-                Err(StoreError::NotFound(format!("package {}", code.sha256)))
-            }
-            Err(source) => Err(failed("read", &path, source)),
-        };
-        blocking(|| "read a package".to_owned(), read).await
+        let home = self.home(&code.sha256);
+        blocking(|| "read a package".to_owned(), move || Parts::read(&home, &code)?.zip(&code).map(Bytes::from)).await
     }
 
     pub(super) async fn sweep(&self, used: HashSet<String>) -> Result<(), StoreError> {
@@ -77,35 +80,61 @@ impl PackageFiles {
     }
 
     fn put_blocking(&self, zip: &[u8]) -> Result<Code, PackageError> {
-        let size = zip.len() as u64;
-        if size > ZIPPED_BYTES {
-            return Err(PackageError::ZippedTooLarge);
-        }
-        let code = Code { sha256: BASE64_STANDARD.encode(Sha256::digest(zip)), size };
-        let home = self.home(&code.sha256);
-        if !exists(&home)? {
-            self.make(zip, &home)?;
-        }
-        // Also when somebody else has just made it: they may not have come to this yet.
-        sync(&self.data.packages())?;
+        let code = identify(zip)?;
+        self.make(&code, zip, None, &[("zip", zip)], None)?;
         Ok(code)
     }
 
-    fn make(&self, zip: &[u8], home: &Path) -> Result<(), PackageError> {
-        let mut package = unpack::Package::read(zip)?;
-        let scratch = self.data.scratch()?;
-        let tree = scratch.path().join("tree");
-        make_directory(&tree)?;
-        let unzipped = package.unpack(&tree)?;
-        write_synced(&scratch.path().join("zip"), zip)?;
-        write_synced(&scratch.path().join("size"), unzipped.to_string().as_bytes())?;
-        sync(scratch.path())?;
-        match fs::rename(scratch.path(), home) {
-            Ok(()) => Ok(()),
-            // Somebody put the same bytes at the same time and was faster.
-            Err(_) if exists(home)? => Ok(()),
-            Err(source) => Err(failed("make", home, source).into()),
+    fn amend_blocking(&self, base: &Code, changes: &[u8]) -> Result<Code, PackageError> {
+        let home = self.home(&base.sha256);
+        let before = Parts::read(&home, base)?;
+        let changed = splice::paths(changes)?;
+        // Of the whole zip that was once uploaded: however often it is amended, there are two to splice.
+        let changes = match &before.changes {
+            Some(earlier) => &splice::splice(earlier, changes)?,
+            None => changes,
+        };
+        let zip = splice::splice(&before.whole, changes)?;
+        let code = identify(&zip)?;
+        let kept = Kept { tree: home.join("tree"), changed };
+        self.make(&code, &zip, Some(&kept), &[("changes", changes)], Some((&before.path, "base")))?;
+        Ok(code)
+    }
+
+    /// Unpacks `zip`, and keeps beside it what is to be written and a hard link, each under its name.
+    fn make(
+        &self,
+        code: &Code,
+        zip: &[u8],
+        kept: Option<&Kept>,
+        written: &[(&str, &[u8])],
+        linked: Option<(&Path, &str)>,
+    ) -> Result<(), PackageError> {
+        let home = self.home(&code.sha256);
+        if !exists(&home)? {
+            let mut package = unpack::Package::read(zip)?;
+            let scratch = self.data.scratch()?;
+            let tree = scratch.path().join("tree");
+            make_directory(&tree)?;
+            let unzipped = package.unpack(&tree, kept)?;
+            for (name, content) in written {
+                write_synced(&scratch.path().join(name), content)?;
+            }
+            if let Some((from, name)) = linked {
+                fs::hard_link(from, scratch.path().join(name)).map_err(|source| failed("link", from, source))?;
+            }
+            write_synced(&scratch.path().join("size"), unzipped.to_string().as_bytes())?;
+            sync(scratch.path())?;
+            match fs::rename(scratch.path(), &home) {
+                Ok(()) => {}
+                // Somebody put the same bytes at the same time and was faster.
+                Err(_) if exists(&home)? => {}
+                Err(source) => return Err(failed("make", &home, source).into()),
+            }
         }
+        // Also when somebody else has just made it: they may not have come to this yet.
+        sync(&self.data.packages())?;
+        Ok(())
     }
 
     fn sweep_blocking(&self, used: &HashSet<String>) -> Result<(), StoreError> {
@@ -127,6 +156,53 @@ impl PackageFiles {
         let digest = BASE64_STANDARD.decode(sha256).unwrap_or_else(|_foreign| sha256.as_bytes().to_vec());
         self.data.packages().join(hex::encode(digest))
     }
+}
+
+/// What a package's zip is kept as.
+struct Parts {
+    /// Where `whole` is.
+    path: PathBuf,
+    /// All of it, or what `changes` are spliced into.
+    whole: Vec<u8>,
+    changes: Option<Vec<u8>>,
+}
+
+impl Parts {
+    fn read(home: &Path, code: &Code) -> Result<Self, StoreError> {
+        let read = |name: &str| {
+            let path = home.join(name);
+            match fs::read(&path) {
+                Ok(content) => Ok(Some((path, content))),
+                Err(missing) if missing.kind() == ErrorKind::NotFound => Ok(None),
+                Err(source) => Err(failed("read", &path, source)),
+            }
+        };
+        if let Some((path, whole)) = read("zip")? {
+            return Ok(Self { path, whole, changes: None });
+        }
+        match (read("base")?, read("changes")?) {
+            (Some((path, whole)), Some((_, changes))) => Ok(Self { path, whole, changes: Some(changes) }),
+            _ => Err(StoreError::NotFound(format!("package {}", code.sha256))),
+        }
+    }
+
+    /// As one zip, which is known by its digest.
+    fn zip(self, code: &Code) -> Result<Vec<u8>, StoreError> {
+        let Some(changes) = self.changes else { return Ok(self.whole) };
+        let splicing = |why: String| failed("splice", &self.path, why);
+        let zip = splice::splice(&self.whole, &changes).map_err(|error| splicing(error.to_string()))?;
+        if digest(&zip) == code.sha256 { Ok(zip) } else { Err(splicing("it is not the package it was".to_owned())) }
+    }
+}
+
+/// What a zip is known by, if it is not too large.
+fn identify(zip: &[u8]) -> Result<Code, PackageError> {
+    let size = zip.len() as u64;
+    if size > ZIPPED_BYTES { Err(PackageError::ZippedTooLarge) } else { Ok(Code { sha256: digest(zip), size }) }
+}
+
+fn digest(zip: &[u8]) -> String {
+    BASE64_STANDARD.encode(Sha256::digest(zip))
 }
 
 /// Bytes of all files below a directory.

@@ -4,6 +4,7 @@
 //! link. Of the permissions only "executable" is kept (files are 0644 or 0755, directories 0755), which is what AWS asks
 //! packages to have; on AWS, a file that only its owner may read fails when the function opens it, here it does not.
 
+use super::kept::Kept;
 use super::tree::{Kind, Tree};
 use crate::PackageError;
 use crate::embedded::directory::{failed, sync};
@@ -37,16 +38,7 @@ pub(super) struct Package<'z> {
 impl<'z> Package<'z> {
     /// Reads the table of contents and the targets of links; nothing else is inflated yet.
     pub(super) fn read(zip: &'z [u8]) -> Result<Self, PackageError> {
-        if zip.is_empty() {
-            return Err(PackageError::Empty);
-        }
-        match ZipIterable::try_new(Cursor::new(zip), Config::default()).map_err(invalid)?.len() {
-            0 => return Err(PackageError::Empty),
-            // Before any of them costs memory.
-            1..=ZIP_ENTRIES => {}
-            _ => return Err(PackageError::TooLarge),
-        }
-        let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(invalid)?;
+        let mut archive = open(zip)?;
         let mut tree = Tree::new();
         for index in 0..archive.len() {
             let (name, kind) = describe(&mut archive, index)?;
@@ -57,26 +49,39 @@ impl<'z> Package<'z> {
     }
 
     /// Writes everything below `root`, an empty directory that nobody else touches, and waits until it is on the disk.
-    /// Tells how many bytes the files have.
-    pub(super) fn unpack(&mut self, root: &Path) -> Result<u64, PackageError> {
+    /// What is `kept` is not written again. Tells how many bytes the files have.
+    pub(super) fn unpack(&mut self, root: &Path, kept: Option<&Kept>) -> Result<u64, PackageError> {
         let each = self.archive.len() <= SYNCED_ONE_BY_ONE;
         let mut left = UNZIPPED_BYTES;
         let mut directories = vec![root.to_owned()];
+        let mut files = Vec::new();
         for (name, kind) in self.tree.entries() {
-            let path = root.join(name);
+            let path = root.join(&name);
             match kind {
                 Kind::Directory => {
                     DirBuilder::new().mode(0o755).create(&path).map_err(|source| failed("make", &path, source))?;
                     directories.push(path);
                 }
-                Kind::File { entry, executable } => {
-                    let entry = self.archive.by_index(*entry).map_err(invalid)?;
-                    let file = write_file(entry, &path, *executable, &mut left)?;
-                    if each {
-                        file.sync_all().map_err(|source| failed("sync", &path, source))?;
-                    }
-                }
+                Kind::File { entry, executable } => files.push((name, *entry, *executable)),
                 Kind::Link { target } => symlink(target, &path).map_err(|source| failed("make", &path, source))?,
+            }
+        }
+        if let Some(kept) = kept {
+            let (old, new): (Vec<_>, Vec<_>) = files.into_iter().partition(|(name, ..)| kept.has(name));
+            let paths: Vec<&str> = old.iter().map(|(name, ..)| name.as_str()).collect();
+            let linked = kept.link(root, &paths);
+            for bytes in linked.iter().flatten() {
+                left = left.checked_sub(*bytes).ok_or(PackageError::TooLarge)?;
+            }
+            let unlinked = old.into_iter().zip(linked).filter(|(_, bytes)| bytes.is_none()).map(|(file, _)| file);
+            files = new.into_iter().chain(unlinked).collect();
+        }
+        for (name, entry, executable) in files {
+            let path = root.join(name);
+            let entry = self.archive.by_index(entry).map_err(invalid)?;
+            let file = write_file(entry, &path, executable, &mut left)?;
+            if each {
+                file.sync_all().map_err(|source| failed("sync", &path, source))?;
             }
         }
         for path in &directories {
@@ -87,6 +92,20 @@ impl<'z> Package<'z> {
         sync_all(root, if each { &directories } else { &[] })?;
         Ok(UNZIPPED_BYTES - left)
     }
+}
+
+/// Reads a zip's table of contents, if it is a sensible one.
+pub(super) fn open(zip: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, PackageError> {
+    if zip.is_empty() {
+        return Err(PackageError::Empty);
+    }
+    match ZipIterable::try_new(Cursor::new(zip), Config::default()).map_err(invalid)?.len() {
+        0 => return Err(PackageError::Empty),
+        // Before any of them costs memory.
+        1..=ZIP_ENTRIES => {}
+        _ => return Err(PackageError::TooLarge),
+    }
+    ZipArchive::new(Cursor::new(zip)).map_err(invalid)
 }
 
 fn sync_all(root: &Path, directories: &[PathBuf]) -> Result<(), PackageError> {
@@ -163,7 +182,7 @@ fn describe(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<(St
 }
 
 /// An entry's name: UTF-8 as nearly every tool writes it, flagged or not; else what the zip says it is.
-fn name(entry: &ZipFileEntry<'_>) -> Result<String, PackageError> {
+pub(super) fn name(entry: &ZipFileEntry<'_>) -> Result<String, PackageError> {
     match std::str::from_utf8(entry.name_raw()) {
         Ok(name) => Ok(name.to_owned()),
         Err(_) => entry.name().map(Cow::into_owned).map_err(invalid),
@@ -195,6 +214,6 @@ fn modified<R: Read>(entry: &ZipFile<'_, R>) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).ok()?))
 }
 
-fn invalid(error: impl std::fmt::Display) -> PackageError {
+pub(super) fn invalid(error: impl std::fmt::Display) -> PackageError {
     PackageError::Invalid(error.to_string())
 }
