@@ -1,13 +1,14 @@
 //! The calls that put a package into a function: create it, or update what differs, and wait until it is served.
 
+use super::Code;
 use super::guess::Guess;
-use crate::client::{self, Client, ClientError};
+use crate::client::{self, Answer, Client, ClientError};
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::Method;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HeaderName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use tokio::time::Instant;
 /// What functions run as: nothing here looks at it.
 const ROLE: &str = "arn:aws:iam::000000000000:role/hearth";
 const FUNCTIONS: &str = "2015-03-31/functions";
+/// That a zip has the changes of what has this `CodeSha256`, and not all.
+const CHANGES_OF: HeaderName = HeaderName::from_static("x-hearth-changes-of");
 /// How often the state is asked for (ours: it changes within milliseconds).
 const POLL: Duration = Duration::from_millis(5);
 /// How long a function may take until it is served (ours).
@@ -97,49 +100,56 @@ impl Function {
         }
     }
 
-    /// Makes it run `zip` as said, and waits until it does.
+    /// Makes it run `code` as said, and waits until it does. Tells what became of it, and the `CodeSha256` of this code
+    /// (somebody else's may have replaced it since).
     ///
     /// # Errors
     ///
     /// When the service refuses, or the function does not become ready.
-    pub(crate) async fn put(
+    pub(super) async fn put(
         &self,
         before: Option<&Described>,
         run: &Guess,
         wanted: &Wanted,
-        zip: &[u8],
-    ) -> anyhow::Result<(Change, Described)> {
+        code: &Code,
+    ) -> anyhow::Result<(Change, Described, String)> {
         let Some(before) = before else {
+            let zip = &code.package.zip;
             self.create(run, wanted, zip).await.with_context(|| format!("create the function {}", self.name))?;
-            return Ok((Change::Created, self.ready().await?));
+            return Ok((Change::Created, self.ready().await?, digest(zip)));
         };
         let differs = differences(before, run, wanted);
         let mut change = Change::Unchanged;
         if !differs.is_empty() {
             let path = format!("{FUNCTIONS}/{}/configuration", client::segment(&self.name));
-            self.send(Method::PUT, &path, &Value::Object(differs))
+            self.send(Method::PUT, &path, &[], &Value::Object(differs))
                 .await
                 .with_context(|| format!("update the configuration of {}", self.name))?;
             change = Change::Updated;
             self.ready().await?;
         }
-        if before.code_sha256 != digest(zip) {
-            self.replace(zip).await?;
+        let same = match code.changes_of {
+            Some(_) => code.package.packed == 0,
+            None => before.code_sha256 == digest(&code.package.zip),
+        };
+        let mut code_sha256 = before.code_sha256.clone();
+        if !same {
+            code_sha256 = self.replace(code).await?.code_sha256;
             change = Change::Updated;
         }
-        Ok((change, self.ready().await?))
+        Ok((change, self.ready().await?, code_sha256))
     }
 
     /// Replaces its code. Until [`Function::ready`], the old one may be served.
-    ///
-    /// # Errors
-    ///
-    /// When the service refuses.
-    pub(crate) async fn replace(&self, zip: &[u8]) -> anyhow::Result<()> {
+    async fn replace(&self, code: &Code) -> anyhow::Result<Described> {
         let path = format!("2015-03-31/functions/{}/code", client::segment(&self.name));
-        let request = json!({ "ZipFile": BASE64_STANDARD.encode(zip) });
-        self.send(Method::PUT, &path, &request).await.with_context(|| format!("update the code of {}", self.name))?;
-        Ok(())
+        let request = json!({ "ZipFile": BASE64_STANDARD.encode(&code.package.zip) });
+        let header = code.changes_of.as_deref().map(|sha256| (CHANGES_OF, sha256));
+        let answer = self
+            .send(Method::PUT, &path, header.as_slice(), &request)
+            .await
+            .with_context(|| format!("update the code of {}", self.name))?;
+        serde_json::from_slice(&answer.body).context("understand the function's state")
     }
 
     /// Waits until what was changed is served.
@@ -177,13 +187,19 @@ impl Function {
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
-        Ok(self.send(Method::POST, FUNCTIONS, &Value::Object(request)).await?)
+        self.send(Method::POST, FUNCTIONS, &[], &Value::Object(request)).await?;
+        Ok(())
     }
 
-    async fn send(&self, method: Method, path: &str, request: &Value) -> Result<(), ClientError> {
-        let body = Bytes::from(request.to_string());
-        self.client.lambda(method, path, &[(CONTENT_TYPE, "application/json")], body).await?;
-        Ok(())
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(HeaderName, &str)],
+        request: &Value,
+    ) -> Result<Answer, ClientError> {
+        let headers = [&[(CONTENT_TYPE, "application/json")], headers].concat();
+        self.client.lambda(method, path, &headers, Bytes::from(request.to_string())).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! `--install`: what the folder names as its dependencies, installed by the language's own tool into a copy of the
 //! folder. The folder itself stays as it is.
 
-use super::package::{Entry, EntryKind};
+use super::folder::{Entry, EntryKind};
 use anyhow::{Context as _, bail, ensure};
 use std::fs;
 use std::path::Path;
@@ -74,7 +74,7 @@ fn npm(copy: &Path, locked: bool) -> Command {
 }
 
 fn copy_all(entries: &[Entry], copy: &Path) -> anyhow::Result<()> {
-    for Entry { name, path, kind } in entries {
+    for Entry { name, path, kind, .. } in entries {
         let to = copy.join(name);
         let copying = || format!("copy {}", path.display());
         if let Some(folder) = to.parent() {
@@ -92,8 +92,8 @@ fn copy_all(entries: &[Entry], copy: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::folder::entries;
     use super::super::ignore::Rules;
-    use super::super::package::entries;
     use super::*;
 
     #[test]

@@ -3,17 +3,18 @@
 //!
 //! Runs nothing of the folder; only `--install` runs its language's package manager, in a copy.
 
+mod folder;
 mod function;
 mod guess;
 mod ignore;
 mod install;
 mod package;
 
+pub(crate) use folder::rules;
 pub(crate) use function::{Change, Function};
 pub(crate) use ignore::Rules;
 #[cfg(test)]
 pub(crate) use ignore::Source as IgnoreSource;
-pub(crate) use package::rules;
 
 use crate::client::{Client, Target};
 use crate::output::{self, Output, Tone};
@@ -22,9 +23,11 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use function::{Described, Wanted};
 use guess::{Given, Guess};
+use package::{Contents, Package};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Of a function's name, characters. Source: AWS Lambda API reference, CreateFunction.
@@ -68,6 +71,21 @@ pub(crate) struct SourceArgs {
     timeout: Option<u64>,
 }
 
+/// What was deployed, for sending no more than its changes the next time.
+#[derive(Debug)]
+pub(crate) struct Deployed {
+    code_sha256: String,
+    contents: Contents,
+}
+
+/// What is to be deployed.
+#[derive(Debug)]
+struct Code {
+    package: Package,
+    /// `CodeSha256` of what it has the changes of; `None` where it is all.
+    changes_of: Option<String>,
+}
+
 /// A folder that is to be a function.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -89,7 +107,7 @@ pub(crate) async fn run(args: DeployArgs, output: Output) -> anyhow::Result<Exit
     let source = Source::new(args.source)?;
     let target = args.target.completed(|name| std::env::var(name).ok());
     let function = Function::new(Client::new(&target)?, source.name.clone());
-    let (change, described) = source.deploy(&function, args.install).await?;
+    let (change, described, _) = source.deploy(&function, args.install, None).await?;
     if output.json {
         output::json_line(&json!({
             "change": change,
@@ -142,19 +160,27 @@ impl Source {
         })
     }
 
-    /// Creates or updates the function.
+    /// Creates or updates the function; of a package that it has already, only the changes are sent.
     ///
     /// # Errors
     ///
     /// As [`run`].
-    pub(crate) async fn deploy(&self, function: &Function, install: bool) -> anyhow::Result<(Change, Described)> {
+    pub(crate) async fn deploy(
+        &self,
+        function: &Function,
+        install: bool,
+        last: Option<Arc<Deployed>>,
+    ) -> anyhow::Result<(Change, Described, Deployed)> {
         let before = function.described().await?;
         let run = self.guess(before.as_ref())?;
         let folder = self.folder.clone();
         let runtime = install.then(|| run.runtime.clone());
-        let zip = tokio::task::spawn_blocking(move || packed(&folder, runtime.as_deref()));
-        let zip = zip.await.context("pack the folder")??;
-        function.put(before.as_ref(), &run, &self.wanted, &zip).await
+        // Somebody else may have deployed in between.
+        let last = last.filter(|last| before.as_ref().is_some_and(|before| before.code_sha256 == last.code_sha256));
+        let code = tokio::task::spawn_blocking(move || packed(&folder, runtime.as_deref(), last.as_deref()));
+        let code = code.await.context("pack the folder")??;
+        let (change, described, code_sha256) = function.put(before.as_ref(), &run, &self.wanted, &code).await?;
+        Ok((change, described, Deployed { code_sha256, contents: code.package.contents }))
     }
 
     /// How it is run: as said, else as before where that still fits, else as the files say.
@@ -174,21 +200,29 @@ impl Source {
     }
 }
 
-/// The package of a folder; with a runtime, its dependencies are installed first.
+/// The package of a folder, or its changes since it was `last` deployed. With a runtime, its dependencies are installed
+/// first.
 ///
 /// # Errors
 ///
 /// What cannot be read, installed or packed.
-pub(crate) fn packed(folder: &Path, install_for: Option<&str>) -> anyhow::Result<Vec<u8>> {
-    let entries = package::entries(folder, &rules(folder)?)?;
+fn packed(folder: &Path, install_for: Option<&str>, last: Option<&Deployed>) -> anyhow::Result<Code> {
+    let entries = folder::entries(folder, &rules(folder)?)?;
     ensure!(!entries.is_empty(), "{} has nothing to deploy", folder.display());
-    let Some(runtime) = install_for else { return package::zip(&entries) };
-    let copy = tempfile::tempdir().context("make a folder for a copy")?;
-    install::install(&entries, copy.path(), runtime)?;
-    // What was installed is meant to be in it, whatever version control says.
-    let zip = package::zip(&package::entries(copy.path(), &Rules::usual())?)?;
-    copy.close().context("remove the copy")?;
-    Ok(zip)
+    if let Some(runtime) = install_for {
+        let copy = tempfile::tempdir().context("make a folder for a copy")?;
+        install::install(&entries, copy.path(), runtime)?;
+        // What was installed is meant to be in it, whatever version control says.
+        let package = package::whole(&folder::entries(copy.path(), &Rules::usual())?)?;
+        copy.close().context("remove the copy")?;
+        return Ok(Code { package, changes_of: None });
+    }
+    if let Some(last) = last
+        && let Some(package) = package::changes(&entries, &last.contents)?
+    {
+        return Ok(Code { package, changes_of: Some(last.code_sha256.clone()) });
+    }
+    Ok(Code { package: package::whole(&entries)?, changes_of: None })
 }
 
 /// A function's name out of the folder's.
@@ -242,7 +276,7 @@ mod tests {
     #[test]
     fn an_empty_folder_is_nothing_to_deploy() {
         let folder = tempfile::tempdir().unwrap();
-        let error = packed(folder.path(), None).unwrap_err().to_string();
+        let error = packed(folder.path(), None, None).unwrap_err().to_string();
         assert!(error.ends_with("has nothing to deploy"), "{error}");
     }
 }

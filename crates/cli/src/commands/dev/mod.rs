@@ -9,7 +9,7 @@ mod report;
 mod watch;
 
 use crate::client::{Client, Target};
-use crate::commands::deploy::{self, Function, Source, SourceArgs};
+use crate::commands::deploy::{self, Change, Deployed, Function, Source, SourceArgs};
 use crate::commands::logs::{Event, Follower, Pages};
 use crate::output::{self, Output, Tone};
 use crate::service::{Service, Settings};
@@ -21,6 +21,7 @@ use print::Printer;
 use report::{Line, Reader};
 use serde_json::{Value, json};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -137,7 +138,7 @@ impl Session {
         // Before the first look: what is saved meanwhile is not missed.
         let watch = Watch::begin(&self.source.folder)?;
         let begin_ms = output::now_ms();
-        let (change, described) = self.source.deploy(&function, false).await?;
+        let (change, described, deployed) = self.source.deploy(&function, false, None).await?;
         let (name, endpoint) = (&self.source.name, &self.target.endpoint);
         let event = json!({
             "event": "ready",
@@ -151,19 +152,27 @@ impl Session {
         self.print(&event, || format!("{summary}\nhearth invoke {name} --endpoint {endpoint} --payload '{{}}'"))
             .await?;
         tokio::select! {
-            ended = self.reload(&function, watch) => ended,
+            ended = self.reload(&function, watch, Arc::new(deployed)) => ended,
             ended = self.follow(begin_ms) => ended,
         }
     }
 
     /// Deploys what is saved.
-    async fn reload(&self, function: &Function, mut watch: Watch) -> anyhow::Result<()> {
+    async fn reload(&self, function: &Function, mut watch: Watch, mut last: Arc<Deployed>) -> anyhow::Result<()> {
         loop {
             watch.changed().await?;
             let began = Instant::now();
-            match self.source.deploy(function, false).await {
-                Ok((deploy::Change::Unchanged, _)) => {}
-                Ok((_, described)) => {
+            let mut outcome = self.source.deploy(function, false, Some(Arc::clone(&last))).await;
+            if outcome.is_err() {
+                // The service may not have what these are changes of; whatever else it is, this says it again.
+                outcome = self.source.deploy(function, false, None).await;
+            }
+            match outcome {
+                Ok((change, described, deployed)) => {
+                    last = Arc::new(deployed);
+                    if change == Change::Unchanged {
+                        continue;
+                    }
                     let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                     let event = json!({ "event": "reloaded", "codeSha256": described.code_sha256, "tookMs": ms });
                     let text = || self.output.paint(Tone::Faint, &format!("reloaded in {ms} ms")).into_owned();
