@@ -94,7 +94,7 @@ pub async fn amends_with_links_and_modes(store: &impl Packages) {
         Entry::file("bootstrap/x", "below a file"),
         Entry::link("lib", "l"),
     ] {
-        let refused = store.amend(&base, zip(&[wrong.clone()]).into()).await;
+        let refused = store.amend(&base, zip(std::slice::from_ref(&wrong)).into()).await;
         assert!(matches!(refused, Err(PackageError::Invalid(_))), "{wrong:?}: {refused:?}");
     }
     assert!(matches!(store.amend(&base, zip(&[]).into()).await, Err(PackageError::Empty)));

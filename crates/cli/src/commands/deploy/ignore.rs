@@ -76,6 +76,8 @@ impl Rules {
         if names.last().is_some_and(|name| NEVER.contains(name)) {
             return true;
         }
+        // Once for all rules: a folder may have many thousands of files.
+        let names: Vec<Vec<char>> = names.into_iter().map(|name| name.chars().collect()).collect();
         let decides = |rule: &&Rule| (is_folder || !rule.folders_only) && fits(&rule.segments, &names);
         self.rules.iter().rev().find(decides).is_some_and(|rule| !rule.kept)
     }
@@ -150,16 +152,20 @@ fn names(rule: &Rule, name: &str) -> bool {
     rule.segments.last() == Some(&wanted) && rule.segments.len() <= 2
 }
 
-fn fits(segments: &[Segment], names: &[&str]) -> bool {
+fn fits(segments: &[Segment], names: &[Vec<char>]) -> bool {
     match segments {
         [] => names.is_empty(),
         // At the end it stands for what is inside, not for the folder itself.
         [Segment::Folders] => !names.is_empty(),
+        // Each of the rest is one name: they can only be the last ones.
+        [Segment::Folders, rest @ ..] if !rest.contains(&Segment::Folders) => {
+            names.len().checked_sub(rest.len()).is_some_and(|skip| fits(rest, names.get(skip..).unwrap_or_default()))
+        }
         [Segment::Folders, rest @ ..] => {
             (0..=names.len()).any(|skip| fits(rest, names.get(skip..).unwrap_or_default()))
         }
         [Segment::Name(tokens), rest @ ..] => match names {
-            [name, others @ ..] => fits_name(tokens, &name.chars().collect::<Vec<_>>()) && fits(rest, others),
+            [name, others @ ..] => fits_name(tokens, name) && fits(rest, others),
             [] => false,
         },
     }

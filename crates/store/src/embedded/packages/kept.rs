@@ -1,6 +1,8 @@
 //! Files that a package shares with the one it was made from: the same inodes. Nobody writes to a package's files, and
 //! functions see them on a read-only mount.
 
+use super::{splice, unpack};
+use crate::PackageError;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,11 +16,18 @@ const WORTH_A_THREAD: usize = 256;
 /// The unpacked tree of an earlier package, and what is not the same any more.
 #[derive(Debug)]
 pub(super) struct Kept {
-    pub(super) tree: PathBuf,
-    pub(super) changed: HashSet<String>,
+    tree: PathBuf,
+    changed: HashSet<String>,
 }
 
 impl Kept {
+    /// All of `tree` but the entries of the zip `changes`.
+    pub(super) fn but(tree: PathBuf, changes: &[u8]) -> Result<Self, PackageError> {
+        let archive = unpack::open(changes)?;
+        let changed = (0..archive.len()).map(|index| splice::path(&archive, index)).collect::<Result<_, _>>()?;
+        Ok(Self { tree, changed })
+    }
+
     /// Whether a file of the new package is one of the old one.
     pub(super) fn has(&self, path: &str) -> bool {
         !self.changed.contains(path)

@@ -12,7 +12,7 @@ mod tree;
 mod unpack;
 
 use super::blocking::blocking;
-use super::directory::{DataDirectory, failed, make_directory, sync, write_synced};
+use super::directory::{DataDirectory, Scratch, failed, make_directory, sync, write_synced};
 use crate::{PackageError, StoreError};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -21,11 +21,13 @@ use hearth_api::function::Code;
 use hearth_core::limits::ZIPPED_BYTES;
 use kept::Kept;
 use sha2::{Digest, Sha256};
+use splice::Splice;
 use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 /// The packages of a data directory.
 #[derive(Clone, Debug)]
@@ -80,61 +82,64 @@ impl PackageFiles {
     }
 
     fn put_blocking(&self, zip: &[u8]) -> Result<Code, PackageError> {
-        let code = identify(zip)?;
-        self.make(&code, zip, None, &[("zip", zip)], None)?;
+        let code = identified(Sha256::new_with_prefix(zip), zip.len() as u64)?;
+        if !exists(&self.home(&code.sha256))? {
+            let scratch = self.unpack(unpack::Package::read(zip)?, None)?;
+            write_synced(&scratch.path().join("zip"), zip)?;
+            self.place(&scratch, &code)?;
+        }
+        // Also when somebody else has just made it: they may not have come to this yet.
+        sync(&self.data.packages())?;
         Ok(code)
     }
 
     fn amend_blocking(&self, base: &Code, changes: &[u8]) -> Result<Code, PackageError> {
         let home = self.home(&base.sha256);
         let before = Parts::read(&home, base)?;
-        let changed = splice::paths(changes)?;
+        let kept = Kept::but(home.join("tree"), changes)?;
         // Of the whole zip that was once uploaded: however often it is amended, there are two to splice.
         let changes = match &before.changes {
-            Some(earlier) => &splice::splice(earlier, changes)?,
+            Some(earlier) => &Splice::new(earlier, changes)?.zip()?,
             None => changes,
         };
-        let zip = splice::splice(&before.whole, changes)?;
-        let code = identify(&zip)?;
-        let kept = Kept { tree: home.join("tree"), changed };
-        self.make(&code, &zip, Some(&kept), &[("changes", changes)], Some((&before.path, "base")))?;
+        let splice = Splice::new(&before.whole, changes)?;
+        let package = unpack::Package::spliced(splice.clone())?;
+        // Both take their time with a large package, and neither needs the other.
+        let (scratch, digest) = thread::scope(|scope| {
+            let digest = scope.spawn(|| splice.digest());
+            (self.unpack(package, Some(&kept)), digest.join())
+        });
+        let (scratch, digest) = (scratch?, digest.map_err(|_| failed("read", &before.path, "the thread ended early"))?);
+        let (digest, size) = digest?;
+        let code = identified(digest, size)?;
+        write_synced(&scratch.path().join("changes"), changes)?;
+        let whole = scratch.path().join("base");
+        fs::hard_link(&before.path, &whole).map_err(|source| failed("make", &whole, source))?;
+        self.place(&scratch, &code)?;
+        sync(&self.data.packages())?;
         Ok(code)
     }
 
-    /// Unpacks `zip`, and keeps beside it what is to be written and a hard link, each under its name.
-    fn make(
-        &self,
-        code: &Code,
-        zip: &[u8],
-        kept: Option<&Kept>,
-        written: &[(&str, &[u8])],
-        linked: Option<(&Path, &str)>,
-    ) -> Result<(), PackageError> {
+    /// The tree of a package and its size; its zip is still to be written.
+    fn unpack(&self, mut package: unpack::Package<'_>, kept: Option<&Kept>) -> Result<Scratch, PackageError> {
+        let scratch = self.data.scratch()?;
+        let tree = scratch.path().join("tree");
+        make_directory(&tree)?;
+        let unzipped = package.unpack(&tree, kept)?;
+        write_synced(&scratch.path().join("size"), unzipped.to_string().as_bytes())?;
+        Ok(scratch)
+    }
+
+    /// Moves what is complete to where it belongs.
+    fn place(&self, scratch: &Scratch, code: &Code) -> Result<(), StoreError> {
         let home = self.home(&code.sha256);
-        if !exists(&home)? {
-            let mut package = unpack::Package::read(zip)?;
-            let scratch = self.data.scratch()?;
-            let tree = scratch.path().join("tree");
-            make_directory(&tree)?;
-            let unzipped = package.unpack(&tree, kept)?;
-            for (name, content) in written {
-                write_synced(&scratch.path().join(name), content)?;
-            }
-            if let Some((from, name)) = linked {
-                fs::hard_link(from, scratch.path().join(name)).map_err(|source| failed("link", from, source))?;
-            }
-            write_synced(&scratch.path().join("size"), unzipped.to_string().as_bytes())?;
-            sync(scratch.path())?;
-            match fs::rename(scratch.path(), &home) {
-                Ok(()) => {}
-                // Somebody put the same bytes at the same time and was faster.
-                Err(_) if exists(&home)? => {}
-                Err(source) => return Err(failed("make", &home, source).into()),
-            }
+        sync(scratch.path())?;
+        match fs::rename(scratch.path(), &home) {
+            Ok(()) => Ok(()),
+            // It was there before, or somebody made the same at the same time and was faster.
+            Err(_) if exists(&home)? => Ok(()),
+            Err(source) => Err(failed("make", &home, source)),
         }
-        // Also when somebody else has just made it: they may not have come to this yet.
-        sync(&self.data.packages())?;
-        Ok(())
     }
 
     fn sweep_blocking(&self, used: &HashSet<String>) -> Result<(), StoreError> {
@@ -189,20 +194,20 @@ impl Parts {
     /// As one zip, which is known by its digest.
     fn zip(self, code: &Code) -> Result<Vec<u8>, StoreError> {
         let Some(changes) = self.changes else { return Ok(self.whole) };
-        let splicing = |why: String| failed("splice", &self.path, why);
-        let zip = splice::splice(&self.whole, &changes).map_err(|error| splicing(error.to_string()))?;
-        if digest(&zip) == code.sha256 { Ok(zip) } else { Err(splicing("it is not the package it was".to_owned())) }
+        let zip = Splice::new(&self.whole, &changes).and_then(Splice::zip);
+        let zip = zip.map_err(|source| failed("splice", &self.path, source))?;
+        if BASE64_STANDARD.encode(Sha256::digest(&zip)) == code.sha256 {
+            Ok(zip)
+        } else {
+            Err(failed("splice", &self.path, "it is not the package that it was"))
+        }
     }
 }
 
 /// What a zip is known by, if it is not too large.
-fn identify(zip: &[u8]) -> Result<Code, PackageError> {
-    let size = zip.len() as u64;
-    if size > ZIPPED_BYTES { Err(PackageError::ZippedTooLarge) } else { Ok(Code { sha256: digest(zip), size }) }
-}
-
-fn digest(zip: &[u8]) -> String {
-    BASE64_STANDARD.encode(Sha256::digest(zip))
+fn identified(digest: Sha256, size: u64) -> Result<Code, PackageError> {
+    let sha256 = BASE64_STANDARD.encode(digest.finalize());
+    if size > ZIPPED_BYTES { Err(PackageError::ZippedTooLarge) } else { Ok(Code { sha256, size }) }
 }
 
 /// Bytes of all files below a directory.

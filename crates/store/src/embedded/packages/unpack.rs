@@ -5,6 +5,7 @@
 //! packages to have; on AWS, a file that only its owner may read fails when the function opens it, here it does not.
 
 use super::kept::Kept;
+use super::splice::Splice;
 use super::tree::{Kind, Tree};
 use crate::PackageError;
 use crate::embedded::directory::{failed, sync};
@@ -29,29 +30,45 @@ const TYPE_FILE: u32 = 0o100_000;
 const TYPE_DIRECTORY: u32 = 0o040_000;
 const TYPE_LINK: u32 = 0o120_000;
 
-/// A zip whose table of contents has been found good.
+/// A zip in memory.
+pub(super) type Archive<'z> = ZipArchive<Cursor<&'z [u8]>>;
+
+/// A zip, or a splice of two, whose table of contents has been found good.
 pub(super) struct Package<'z> {
-    archive: ZipArchive<Cursor<&'z [u8]>>,
+    archives: Vec<Archive<'z>>,
+    /// Entries of the tree: which archive has them, and where.
+    places: Vec<(usize, usize)>,
     tree: Tree,
 }
 
 impl<'z> Package<'z> {
     /// Reads the table of contents and the targets of links; nothing else is inflated yet.
     pub(super) fn read(zip: &'z [u8]) -> Result<Self, PackageError> {
-        let mut archive = open(zip)?;
+        let archive = open(zip)?;
+        let places = (0..archive.len()).map(|index| (0, index)).collect();
+        Self::of(vec![archive], places)
+    }
+
+    /// The same of two zips.
+    pub(super) fn spliced(splice: Splice<'z>) -> Result<Self, PackageError> {
+        Self::of(splice.archives, splice.places)
+    }
+
+    fn of(mut archives: Vec<Archive<'z>>, places: Vec<(usize, usize)>) -> Result<Self, PackageError> {
         let mut tree = Tree::new();
-        for index in 0..archive.len() {
-            let (name, kind) = describe(&mut archive, index)?;
+        for (entry, (which, index)) in places.iter().enumerate() {
+            let Some(archive) = archives.get_mut(*which) else { continue };
+            let (name, kind) = describe(archive, *index, entry)?;
             tree.add(&name, kind)?;
         }
         tree.check_links()?;
-        Ok(Self { archive, tree })
+        Ok(Self { archives, places, tree })
     }
 
     /// Writes everything below `root`, an empty directory that nobody else touches, and waits until it is on the disk.
     /// What is `kept` is not written again. Tells how many bytes the files have.
     pub(super) fn unpack(&mut self, root: &Path, kept: Option<&Kept>) -> Result<u64, PackageError> {
-        let each = self.archive.len() <= SYNCED_ONE_BY_ONE;
+        let each = self.places.len() <= SYNCED_ONE_BY_ONE;
         let mut left = UNZIPPED_BYTES;
         let mut directories = vec![root.to_owned()];
         let mut files = Vec::new();
@@ -78,8 +95,11 @@ impl<'z> Package<'z> {
         }
         for (name, entry, executable) in files {
             let path = root.join(name);
-            let entry = self.archive.by_index(entry).map_err(invalid)?;
-            let file = write_file(entry, &path, executable, &mut left)?;
+            let place =
+                self.places.get(entry).and_then(|(which, index)| Some((self.archives.get_mut(*which)?, *index)));
+            let Some((archive, index)) = place else { continue };
+            let content = archive.by_index(index).map_err(invalid)?;
+            let file = write_file(content, &path, executable, &mut left)?;
             if each {
                 file.sync_all().map_err(|source| failed("sync", &path, source))?;
             }
@@ -95,7 +115,7 @@ impl<'z> Package<'z> {
 }
 
 /// Reads a zip's table of contents, if it is a sensible one.
-pub(super) fn open(zip: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, PackageError> {
+pub(super) fn open(zip: &[u8]) -> Result<Archive<'_>, PackageError> {
     if zip.is_empty() {
         return Err(PackageError::Empty);
     }
@@ -146,8 +166,8 @@ fn write_file<R: Read>(
     Ok(file)
 }
 
-/// An entry's name, and what it is from its mode where it was made on a system that has modes.
-fn describe(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<(String, Kind), PackageError> {
+/// An entry's name, and what it is (a file: at `place`), from its mode where it was made on a system that has modes.
+fn describe(archive: &mut Archive<'_>, index: usize, place: usize) -> Result<(String, Kind), PackageError> {
     let entry = archive.by_index_data(index).map_err(invalid)?;
     let name = name(&entry)?;
     let refuse = |why: &str| Err(PackageError::Invalid(format!("{why}: {name:?}")));
@@ -165,7 +185,7 @@ fn describe(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<(St
     let kind = match mode & TYPE_MASK {
         TYPE_DIRECTORY => Kind::Directory,
         0 | TYPE_FILE if named_directory => Kind::Directory,
-        0 | TYPE_FILE => Kind::File { entry: index, executable: mode & 0o111 != 0 },
+        0 | TYPE_FILE => Kind::File { entry: place, executable: mode & 0o111 != 0 },
         TYPE_LINK if named_directory => return refuse("a link that is a directory"),
         TYPE_LINK => {
             let mut target = String::new();
