@@ -122,7 +122,7 @@ fn walk(
             continue;
         }
         // A link that leads out of the folder: what it leads to is packed in its place.
-        let metadata = match fs::metadata(&path) {
+        let metadata = match if kind.is_symlink() { fs::metadata(&path) } else { entry.metadata() } {
             Ok(metadata) => metadata,
             // Gone between two looks, as an editor's temporary files are; or a link to nothing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
