@@ -1,6 +1,9 @@
 """`hearth deploy` and `hearth dev`: a folder becomes a function, and is reloaded on save."""
 
+import base64
 import fcntl
+import hashlib
+import io
 import json
 import os
 import queue
@@ -10,6 +13,8 @@ import struct
 import subprocess
 import termios
 import threading
+import urllib.request
+import zipfile
 
 import pytest
 
@@ -200,6 +205,40 @@ def test_dev_serves_what_is_saved(folder, dev):
         session.wait("reloaded")
         assert session.answer() == answer, "the next invoke is served by the new code"
         assert session.wait("invoked")["initMs"] > 0, "in an environment of its own"
+
+
+def test_dev_sends_changes_and_the_package_is_the_same(service, folder, dev):
+    """What changes one after the other make is what packing the whole folder makes, byte for byte."""
+    (folder / "node_modules/lib").mkdir(parents=True)
+    for n in range(200):
+        (folder / f"node_modules/lib/{n}.js").write_text(f"exports.n = {n};\n" * 50)
+    write(folder, app_py=APP.replace("ANSWER", "1"))
+    session = dev()
+    client = service.client(account="000000000000")
+    for answer in (2, 3):
+        write(folder, app_py=APP.replace("ANSWER", str(answer)), new_py=f"n = {answer}\n")
+        (folder / "node_modules/lib/7.js").write_text(f"exports.n = {answer};\n")
+        while session.answer() != answer:
+            session.wait("reloaded")
+        now = json.loads(service.hearth("--json", "deploy", folder).stdout)
+        shown = client.get_function(FunctionName="shop")
+        assert now["change"] == "unchanged" and now["codeSha256"] == shown["Configuration"]["CodeSha256"]
+        with urllib.request.urlopen(shown["Code"]["Location"]) as location:
+            package = location.read()
+        assert base64.b64encode(hashlib.sha256(package).digest()).decode() == now["codeSha256"]
+        names = zipfile.ZipFile(io.BytesIO(package)).namelist()
+        assert len(names) == 202 and zipfile.ZipFile(io.BytesIO(package)).read("new.py") == f"n = {answer}\n".encode()
+    # Somebody else's code in between is not what the next change is of.
+    other = io.BytesIO()
+    zipfile.ZipFile(other, "w").writestr("app.py", "def handler(event, context): return {'answer': 'other'}\n")
+    client.update_function_code(FunctionName="shop", ZipFile=other.getvalue())
+    client.get_waiter("function_updated_v2").wait(FunctionName="shop")
+    (folder / "new.py").unlink()
+    write(
+        folder, app_py="import os\n\ndef handler(event, context): return {'answer': sorted(os.listdir('/var/task'))}\n"
+    )
+    while session.answer() != ["app.py", "node_modules"]:
+        session.wait("reloaded")
 
 
 def test_dev_retires_the_environments_of_old_code(service, folder, dev):
