@@ -34,6 +34,16 @@ pub(crate) fn acquire() -> anyhow::Result<()> {
     if limits_from(rustix::process::geteuid().as_raw())? == LimitsFrom::Systemd {
         enter_scope();
     }
+    become_root()
+}
+
+/// Gets what mounting needs, but no limits; before any thread exists.
+///
+/// # Errors
+///
+/// What forbids it, and the one command that root could run instead.
+pub(crate) fn become_root() -> anyhow::Result<()> {
+    is_ordinary();
     standing::become_root_of_a_namespace().with_context(|| {
         format!("as an ordinary user this needs a user namespace; as root it does not:\n    {}", sudo())
     })

@@ -39,30 +39,21 @@ const MERGE_USR: &str =
     r#"for d in bin sbin lib lib64; do mkdir -p "$1/usr/$d"; [ -e "$1/$d" ] || ln -s "usr/$d" "$1/$d"; done"#;
 const LIST_PACKAGES: &str = r#"ls "$1/var/cache/apt/archives" >"$1/packages""#;
 
-/// How much of Debian a root gets.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Variant {
-    /// The packages and what they depend on, unpacked and nothing more.
-    Extract,
-    /// A working minimal system with the packages.
-    Minimal,
-}
-
 /// Unpacks the recipe's packages into the tree.
 pub(super) fn unpack(build: &mut Build<'_>) -> anyhow::Result<()> {
     let packages: Vec<&str> = build.recipe.packages.iter().map(String::as_str).collect();
-    bootstrap(build.tools, build.recipe.release, Variant::Extract, &packages, &build.tree, &build.work)?;
+    bootstrap(build.tools, build.recipe.release, &packages, &build.tree, &build.work)?;
     let list = build.tree.join("packages");
     let names = fs::read_to_string(&list).with_context(|| format!("read {}", list.display()))?;
     build.sources.extend(versions(&names));
     super::build::remove(&list)
 }
 
-/// Makes a root of Debian packages at `root`; `work` is for temporary files.
+/// Makes a root of Debian packages and what they depend on at `root`, unpacked and nothing more: no script of theirs has
+/// run, which also a user without ids to give can do. `work` is for temporary files.
 pub(super) fn bootstrap(
     tools: &Tools,
     release: Release,
-    variant: Variant,
     packages: &[&str],
     root: &Path,
     work: &Path,
@@ -79,12 +70,17 @@ pub(super) fn bootstrap(
 
     let temporary = work.join("apt");
     create_folder(&temporary)?;
-    let mut tool = Tool::on_host("mmdebstrap").env("TMPDIR", &temporary).args(["--quiet", "--mode=root"]);
-    tool = match variant {
-        Variant::Extract => tool.args(["--variant=extract", &format!("--extract-hook={LIST_PACKAGES}")]),
-        Variant::Minimal => tool.args(["--variant=minbase"]),
-    };
-    tool = tool
+    let mut tool = Tool::on_host("mmdebstrap")
+        .env("TMPDIR", &temporary)
+        // Everything in a tree is root's in the end.
+        .env("TAR_OPTIONS", "--no-same-owner")
+        .args([
+            "--quiet",
+            "--mode=root",
+            "--variant=extract",
+            "--skip=chroot/mount",
+            &format!("--extract-hook={LIST_PACKAGES}"),
+        ])
         .args([format!("--setup-hook={MERGE_USR}"), format!("--include={}", packages.join(","))])
         .args(
             ["doc", "man", "info", "locale", "lintian"]

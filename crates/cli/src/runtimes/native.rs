@@ -4,15 +4,33 @@
 //! the module is kept under a name that tells everything it was built from.
 
 use super::build::{Build, copy, create_folder, remove};
-use super::debian::{self, BOOKWORM, Variant};
+use super::debian::{self, BOOKWORM};
 use super::node::{Client, Node};
 use super::tools::{Inside, Tool};
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use std::fs;
+use std::os::unix::fs::symlink;
 
 /// How it is built.
 pub(super) const SCRIPT: &str = include_str!("files/native.sh");
+/// What every Debian has, and scripts that build things take for granted.
+const SHELL: [&str; 12] = [
+    "bash",
+    "coreutils",
+    "dash",
+    "debianutils",
+    "diffutils",
+    "findutils",
+    "grep",
+    "gzip",
+    "hostname",
+    "mawk",
+    "sed",
+    "tar",
+];
+/// Commands that scripts of packages would have linked.
+const ALTERNATIVES: [(&str, &str); 3] = [("awk", "mawk"), ("automake", "automake-1.16"), ("aclocal", "aclocal-1.16")];
 /// What the client calls it.
 pub(super) const MODULE: &str = "rapid-client.node";
 
@@ -24,7 +42,13 @@ pub(super) fn build(build: &mut Build<'_>, node: &Node) -> anyhow::Result<()> {
         return copy(&cached, &module);
     }
     let root = build.work.join("compilers");
-    debian::bootstrap(build.tools, BOOKWORM, Variant::Minimal, node.client.compilers, &root, &build.work)?;
+    let packages: Vec<&str> = SHELL.iter().chain(node.client.compilers).copied().collect();
+    debian::bootstrap(build.tools, BOOKWORM, &packages, &root, &build.work)?;
+    for (name, target) in ALTERNATIVES {
+        if root.join("usr/bin").join(target).exists() {
+            symlink(target, root.join("usr/bin").join(name)).with_context(|| format!("link {name} to {target}"))?;
+        }
+    }
     let packages = root.join("build");
     fs::rename(build.work.join("packages"), &packages).context("move the packages into the build root")?;
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

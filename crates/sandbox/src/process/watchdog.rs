@@ -85,10 +85,10 @@ impl Meter {
             let Some(process) = name.file_name().to_str().ok().and_then(|name| name.parse::<i32>().ok()) else {
                 continue;
             };
+            // Who has ended is in the books of who waited for it; in the end that is PID 1.
+            cpu_ns += read(self.processes.as_fd(), &format!("{process}/stat")).map_or(0, |stat| used_ns(&stat));
             if process == 1 {
-                // Not the function's, but it knows what its children have used.
-                cpu_ns += read(self.processes.as_fd(), "1/stat").map_or(0, |stat| of_children_ns(&stat));
-                continue;
+                continue; // its memory is not the function's
             }
             // One that has just ended has no memory.
             let Some(status) = read(self.processes.as_fd(), &format!("{process}/status")) else { continue };
@@ -96,8 +96,6 @@ impl Meter {
             anonymous += own;
             shared += with_others;
             largest = largest.max((own + with_others, process));
-            let schedule = read(self.processes.as_fd(), &format!("{process}/schedstat"));
-            cpu_ns += schedule.and_then(|times| times.split(' ').next()?.parse::<u64>().ok()).unwrap_or(0);
         }
         let files =
             self.tmp.as_ref().map_or(Ok(0), |tmp| bytes_in(tmp.as_fd())).trying(|| "measure /tmp".to_owned())?;
@@ -195,10 +193,11 @@ fn kib(status: &str, key: &str) -> u64 {
     value.and_then(|value| value.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// CPU time of children that were waited for (`proc_pid_stat(5)`, fields 16 and 17), from behind the name.
-fn of_children_ns(stat: &str) -> u64 {
+/// CPU time of a process and of its children that were waited for (`proc_pid_stat(5)`, fields 14 to 17), from behind the
+/// name.
+fn used_ns(stat: &str) -> u64 {
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    fields.split_whitespace().skip(13).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_NS
+    fields.split_whitespace().skip(11).take(4).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_NS
 }
 
 fn bytes_in(tmp: BorrowedFd<'_>) -> Result<u64, Errno> {
@@ -216,8 +215,8 @@ mod tests {
         let status = "Name:\tRssAnon:9\nRssAnon:\t  128 kB\nRssFile:\t 4 kB\nRssShmem:\t 16 kB\n";
         assert_eq!((kib(status, "RssAnon:"), kib(status, "RssShmem:"), kib(status, "VmSwap:")), (128, 16, 0));
         let stat = "1 (a ) name) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 70 30 20 0 1 0";
-        assert_eq!(of_children_ns(stat), 100 * TICK_NS);
-        assert_eq!(of_children_ns(""), 0);
+        assert_eq!(used_ns(stat), (5 + 6 + 70 + 30) * TICK_NS);
+        assert_eq!(used_ns(""), 0);
     }
 
     #[test]

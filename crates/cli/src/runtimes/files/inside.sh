@@ -21,4 +21,8 @@ if [ "$mode" = writable ]; then
     exec /usr/sbin/chroot "$tree" "$@"
 fi
 mount -t tmpfs -o mode=1777 tmpfs "$tree/tmp"
-exec /usr/sbin/chroot --userspec=+993:+990 --groups= "$tree" "$@"
+if /usr/sbin/chroot --userspec=+993:+990 --groups= / /bin/true 2>/dev/null; then
+    exec /usr/sbin/chroot --userspec=+993:+990 --groups= "$tree" "$@"
+fi
+# Started by an ordinary user who has no other ids to give: the only one is called 993.
+exec unshare --user --map-user=993 --map-group=990 --root="$tree" -- "$@"
