@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from support import leftovers
+from support import leftovers, ordinary
 from support.environment import Environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -60,15 +60,17 @@ class Service:
         self.options = (*options, *(("--network", network) if network else ()))
         self.own_data = tempfile.TemporaryDirectory(prefix="hearth-test-") if data is None else None
         self.data = Path(data or self.own_data.name)
+        ordinary.give(self.data)
         self.process = None
         self.start()
 
     def start(self, *options):
         """Starts it (again), on a port of its own, and waits for its `ready` line."""
         self.log = tempfile.TemporaryFile()
+        command = [HEARTH, "up", "--listen", "127.0.0.1:0", "--data", self.data, *self.options, *options]
         self.process = subprocess.Popen(
-            [HEARTH, "up", "--listen", "127.0.0.1:0", "--data", self.data, *self.options, *options],
-            env={**os.environ, "HEARTH_RUNTIMES": str(RUNTIMES)},
+            ordinary.command(command, RUNTIMES),
+            env=ordinary.environment({**os.environ, "HEARTH_RUNTIMES": str(RUNTIMES)}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.log,
