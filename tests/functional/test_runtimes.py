@@ -8,10 +8,12 @@ import subprocess
 
 import pytest
 
-from support.functions import PRESENT, zipped
-from support.service import HEARTH, PATIENCE_S, RUNTIMES, hearth
+from support.functions import PRESENT, TREES, zipped
+from support.service import HEARTH, PATIENCE_S, ROOT, RUNTIMES, hearth
 
 PYTHONS = [name for name in PRESENT if name.startswith("python")]
+JAVAS = [name for name in TREES if name.startswith("java")]
+SMOKE_CLASS = ROOT / "crates/cli/src/runtimes/files/Smoke.class"
 NODES = [name for name in PRESENT if name.startswith("nodejs")]
 
 
@@ -98,6 +100,17 @@ def test_node_has_the_features_on_that_aws_has(function, runtime):
         assert made.invoke({}).json == "on", "unless NODE_OPTIONS asks for it"
 
 
+@pytest.mark.parametrize("runtime", JAVAS)
+def test_java(function, runtime):
+    """Where somebody has brought the client's jars; the class is the one that `runtimes add` proves a tree with."""
+    made = function(zipped({"Smoke.class": SMOKE_CLASS.read_bytes()}), runtime, MemorySize=256)
+    first, second = made.invoke({"say": "é"}), made.invoke({"say": 2})
+    assert (first.json["echo"], second.json["echo"]) == ("é", 2)
+    assert first.json["request"] != second.json["request"]
+    error = made.invoke({}).json
+    assert error["errorType"] == "java.lang.NullPointerException" and error["stackTrace"]
+
+
 def add(tmp_path, name, source, check=False):
     return hearth("runtimes", "add", name, "--from", source, check=check, HEARTH_RUNTIMES=str(tmp_path / "runtimes"))
 
@@ -157,6 +170,22 @@ def test_a_tree_that_cannot_run_is_refused(tmp_path):
     assert done.returncode == 1 and "absent" in done.stderr
     two = hearth("runtimes", "add", "java21", "java17", "--from", empty, check=False)
     assert two.returncode == 1 and "one runtime at a time" in two.stderr
+    assert nothing_stays(tmp_path)
+
+
+def test_jars_that_are_not_the_client_are_refused(tmp_path):
+    jars = tmp_path / "jars"
+    jars.mkdir()
+    done = add(tmp_path, "java21", jars)
+    assert done.returncode == 1 and "it has no jars" in done.stderr
+    (jars / "core.jar").write_bytes(zipped({"com/amazonaws/services/lambda/runtime/Context.class": b""}))
+    done = add(tmp_path, "java21", jars)
+    assert done.returncode == 1 and "mvn dependency:copy-dependencies" in done.stderr
+    assert "aws-lambda-java-runtime-interface-client, or aws-lambda-java-serialization" in done.stderr
+    (jars / "other.jar").write_text("not a jar")
+    done = add(tmp_path, "java21", jars)
+    assert done.returncode == 1 and "other.jar is no jar" in done.stderr
+    assert "it has no /bin/sh" in add(tmp_path, "python3.12", jars).stderr, "jars are for Java"
     assert nothing_stays(tmp_path)
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from support.service import ROLE, RUNTIMES, TARGET
 
 SOURCES = Path(__file__).resolve().parent.parent / "functions"
-HANDLERS = {"python": "app.handler", "nodejs": "index.handler", "provided": "bootstrap"}
-# The runtimes whose trees are here.
-PRESENT = sorted(path.name for path in RUNTIMES.glob("*") if (path / "manifest.json").is_file())
+HANDLERS = {"python": "app.handler", "nodejs": "index.handler", "provided": "bootstrap", "java": "Smoke::handle"}
 ENTRY = {"python": "app.py", "nodejs": "index.mjs", "provided": "bootstrap"}
+# The runtimes whose trees are here, and those of them that the suites have functions for.
+TREES = sorted(path.name for path in RUNTIMES.glob("*") if (path / "manifest.json").is_file())
+PRESENT = [name for name in TREES if name.startswith(tuple(ENTRY))]
 
 REPORT = re.compile(
     r"REPORT RequestId: (?P<id>[0-9a-f-]{36})\tDuration: (?P<duration>\d+\.\d\d) ms\tBilled Duration: (?P<billed>\d+) ms\t"

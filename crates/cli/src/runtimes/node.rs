@@ -17,10 +17,10 @@ const BOOTSTRAP: &str = include_str!("files/bootstrap-node.sh");
 const FEATURES: &str = "@features@";
 const NODE: &str = "/var/lang/bin/node";
 /// Imports the SDK as an ES module, so that the tree must lead there.
-const SMOKE: Smoke = Smoke { file: "smoke.mjs", text: include_str!("files/smoke.mjs"), handler: "smoke.handler" };
+const SMOKE: Smoke = Smoke { file: "smoke.mjs", content: include_bytes!("files/smoke.mjs"), handler: "smoke.handler" };
 /// For trees that may have no SDK.
 pub(super) const PLAIN_SMOKE: Smoke =
-    Smoke { file: "smoke.js", text: include_str!("files/smoke.js"), handler: "smoke.handler" };
+    Smoke { file: "smoke.js", content: include_bytes!("files/smoke.js"), handler: "smoke.handler" };
 
 /// One version of Node.js.
 #[derive(Debug)]

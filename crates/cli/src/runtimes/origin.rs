@@ -1,7 +1,9 @@
-//! What a runtime is made from: packages by name, a Python prefix, or a tree that somebody else made.
+//! What a runtime is made from: packages by name, with a Python prefix or the jars of AWS's Java client, or a tree that
+//! somebody else made.
 
 use super::build::{create_folder, remove};
 use super::catalogue::{Kind, Runtime};
+use super::jars::Jars;
 use super::prefix::{self, Prefix};
 use super::tools::{Tool, Tools};
 use super::tree::machine;
@@ -12,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// What a manifest's sources call a prefix.
 pub(super) const PREFIX: &str = "cpython";
+/// What they call the folder of jars.
+const JARS: &str = "jars";
 /// What they call a whole tree.
 pub(super) const TREE: &str = "tree";
 
@@ -22,6 +26,8 @@ pub(super) enum Origin {
     Packages,
     /// CPython in a prefix.
     Prefix(Prefix),
+    /// AWS's client for Java.
+    Jars(Jars),
     /// A whole tree, in a folder.
     Tree(PathBuf),
 }
@@ -39,7 +45,7 @@ impl Origin {
                 let found = prefix::find(python.version).with_context(|| runtime.advice())?;
                 Ok(Self::Prefix(Prefix::open(tools, &found, python.version)?))
             }
-            (None, Kind::Foreign(_)) => bail!(runtime.advice()),
+            (None, Kind::Foreign(_) | Kind::Java(_)) => bail!(runtime.advice()),
             (None, Kind::Python(_) | Kind::Node(_) | Kind::Provided) => Ok(Self::Packages),
         }
     }
@@ -49,6 +55,7 @@ impl Origin {
         match self {
             Self::Packages => None,
             Self::Prefix(prefix) => Some((PREFIX, from.unwrap_or(&prefix.path))),
+            Self::Jars(jars) => Some((JARS, from.unwrap_or(&jars.folder))),
             Self::Tree(folder) => Some((TREE, from.unwrap_or(folder))),
         }
     }
@@ -61,6 +68,12 @@ fn given(kind: &Kind, from: &Path, tools: &Tools, work: &Path) -> anyhow::Result
         && is_prefix(&folder, python.version)
     {
         return Ok(Origin::Prefix(Prefix::open(tools, &folder, python.version)?));
+    }
+    if matches!(kind, Kind::Java(_)) && inside(&folder, "/bin/sh").is_none() {
+        if Jars::are_in(&folder) {
+            return Ok(Origin::Jars(Jars::open(&folder)?));
+        }
+        check(&folder).context("it has no jars, so it would have to be a whole file system")?;
     }
     check(&folder)?;
     Ok(Origin::Tree(folder))
@@ -145,7 +158,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("usr/bin/java"), "").unwrap();
         let error = format!("{:#}", open("java21", folder.path(), folder.path()).unwrap_err());
-        assert!(error.contains("it has no /bin/sh"), "{error}");
+        assert!(error.contains("it has no jars") && error.contains("it has no /bin/sh"), "{error}");
         write(&folder.path().join("oci-layout"), "{}").unwrap();
         let error = format!("{:#}", open("java21", folder.path(), folder.path()).unwrap_err());
         assert!(error.contains("docker export"), "{error}");

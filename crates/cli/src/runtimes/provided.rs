@@ -8,7 +8,8 @@ const TOOLS: [&str; 5] = ["mawk", "findutils", "gzip", "tar", "curl"];
 /// The first that is there: a runtime tree's own, the function's, a layer's.
 pub(super) const PROGRAMS: [&str; 3] = ["/var/runtime/bootstrap", "/var/task/bootstrap", "/opt/bootstrap"];
 /// Answers with curl, as AWS's tutorial for a custom runtime does.
-pub(super) const SMOKE: Smoke = Smoke { file: "bootstrap", text: include_str!("files/smoke.sh"), handler: "not.used" };
+pub(super) const SMOKE: Smoke =
+    Smoke { file: "bootstrap", content: include_bytes!("files/smoke.sh"), handler: "not.used" };
 
 /// The recipe of `provided.al2` and `provided.al2023`. Both are Debian 12: its C library is newer than that of Amazon
 /// Linux 2 and of 2023, so what was built for either runs.

@@ -1,11 +1,11 @@
-//! AWS's Python client and SDK out of PyPI, with the host's pip and its settings, on CPython out of Debian or out of a
-//! prefix on disk. Wheels only, each pinned to one file: nothing is built and no code of a package runs.
+//! AWS's Python client and SDK out of PyPI, on CPython out of Debian or out of a prefix on disk.
 
 use super::build::{Build, create_folder, remove, write};
 use super::debian::Release;
+use super::pip;
 use super::prefix::{self, Prefix};
 use super::recipe::{BASE, Recipe, Smoke, Step, owned};
-use super::tools::{Inside, Tool};
+use super::tools::Inside;
 use anyhow::Context as _;
 use hearth_api::runtime_tree::HANDLER;
 use std::os::unix::fs::symlink;
@@ -17,7 +17,7 @@ const PATHS: &str = include_str!("files/lambda.pth");
 const VERSION: &str = "3.X";
 /// The same for every version.
 pub(super) const SMOKE: Smoke =
-    Smoke { file: "smoke.py", text: include_str!("files/smoke.py"), handler: "smoke.handler" };
+    Smoke { file: "smoke.py", content: include_bytes!("files/smoke.py"), handler: "smoke.handler" };
 
 /// One version of Python.
 #[derive(Debug)]
@@ -99,35 +99,16 @@ fn common(name: &'static str, version: String, python: &'static Python, release:
     }
 }
 
-impl Python {
-    /// Name and version of every line of the requirements.
-    fn pinned(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.requirements.lines().filter_map(|line| line.split_ascii_whitespace().next()?.split_once("=="))
-    }
-}
-
 fn paths(python: &Python) -> String {
     PATHS.replace(VERSION, python.version)
 }
 
 /// Fetches the packages into `/var/runtime`.
 fn fetch(build: &mut Build<'_>, python: &Python) -> anyhow::Result<()> {
-    let requirements = build.work.join("requirements.txt");
-    write(&requirements, python.requirements)?;
     let runtime = build.tree.join("var/runtime");
-    let pip = Tool::on_host("python3")
-        // A user's own `user = true` contradicts `--target`.
-        .env("PIP_USER", "0")
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-warn-conflicts"])
-        .args(["--root-user-action=ignore", "--no-compile", "--no-deps", "--require-hashes", "--only-binary=:all:"])
-        .args(["--implementation", "cp", "--python-version", python.version])
-        .args(["--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64"])
-        .args(["--requirement".as_ref(), requirements.as_os_str(), "--target".as_ref(), runtime.as_os_str()]);
-    build.tools.run(pip)?;
+    pip::install(build, python.requirements, python.version, &runtime)?;
     // Command-line programs of the packages, with this host's paths in them.
-    remove(&runtime.join("bin"))?;
-    build.sources.extend(python.pinned().map(|(name, version)| (format!("pypi:{name}"), version.to_owned())));
-    Ok(())
+    remove(&runtime.join("bin"))
 }
 
 /// Makes Python find the packages, and takes away what no function needs.
@@ -169,7 +150,7 @@ mod tests {
     fn all() -> impl Iterator<Item = &'static Python> {
         RUNTIMES.iter().filter_map(|runtime| match &runtime.kind {
             Kind::Python(python) => Some(python),
-            Kind::Node(_) | Kind::Provided | Kind::Foreign(_) => None,
+            Kind::Node(_) | Kind::Java(_) | Kind::Provided | Kind::Foreign(_) => None,
         })
     }
 
@@ -178,7 +159,7 @@ mod tests {
         assert_eq!(all().count(), 6);
         for python in all() {
             let lines: Vec<&str> = python.requirements.lines().filter(|line| !line.starts_with('#')).collect();
-            assert_eq!(lines.len(), python.pinned().count());
+            assert_eq!(lines.len(), pip::pinned(python.requirements).count());
             assert!(lines.iter().all(|line| line.matches(" --hash=sha256:").count() == 1), "{lines:?}");
             assert!(python.requirements.contains(&format!("CPython {} ", python.version)), "{}", python.version);
         }

@@ -41,7 +41,7 @@ pub(super) struct Smoke {
     /// Its file.
     pub(super) file: &'static str,
     /// What is in it: it answers `{"echo": event.say, "request": its request id}`.
-    pub(super) text: &'static str,
+    pub(super) content: &'static [u8],
     /// Its handler.
     pub(super) handler: &'static str,
 }

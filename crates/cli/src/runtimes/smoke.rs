@@ -48,9 +48,9 @@ enum Heard {
 
 /// Sends one event to a function in the tree and checks its answer.
 pub(super) fn invoke(build: &mut Build<'_>) -> anyhow::Result<()> {
-    let Some(Smoke { file, text, handler }) = build.recipe.smoke else { return Ok(()) };
+    let Some(Smoke { file, content, handler }) = build.recipe.smoke else { return Ok(()) };
     let code = build.work.join("task");
-    write(&code.join(file), text)?;
+    write(&code.join(file), content)?;
     for path in [&code, &code.join(file)] {
         std::fs::set_permissions(path, Permissions::from_mode(0o755))
             .with_context(|| format!("set the mode of {}", path.display()))?;

@@ -18,14 +18,19 @@ pub(super) fn machine(program: &Path) -> anyhow::Result<()> {
     let mut head = [0; 20];
     let read = File::open(program).and_then(|mut file| file.read_exact(&mut head));
     read.with_context(|| format!("read {}", program.display()))?;
-    let [0x7f, b'E', b'L', b'F', .., low, high] = head else {
+    if !head.starts_with(b"\x7fELF") {
         bail!("{} is not a program for Linux", program.display());
-    };
-    let number = u16::from_le_bytes([low, high]);
-    let name = MACHINES.iter().find(|(machine, _)| *machine == number).map(|(_, name)| *name);
-    let here = std::env::consts::ARCH;
+    }
+    let (name, here) = (machine_of(&head), std::env::consts::ARCH);
     ensure!(name == Some(here), "it is for {}, this machine is {here}", name.unwrap_or("another architecture"));
     Ok(())
+}
+
+/// The machine that a program or library is for, by its first bytes.
+pub(super) fn machine_of(head: &[u8; 20]) -> Option<&'static str> {
+    let [0x7f, b'E', b'L', b'F', .., low, high] = *head else { return None };
+    let number = u16::from_le_bytes([low, high]);
+    MACHINES.iter().find(|(machine, _)| *machine == number).map(|(_, name)| *name)
 }
 
 /// Digest of all names, modes and contents under `folder`, 64 hex digits.
