@@ -27,11 +27,8 @@ pub(crate) fn is_ordinary() -> bool {
 ///
 /// What forbids it, and the one command that root could run instead.
 pub(crate) fn acquire() -> anyhow::Result<()> {
-    is_ordinary();
-    if Standing::read()?.is_some() {
-        return Ok(());
-    }
-    if limits_from(rustix::process::geteuid().as_raw())? == LimitsFrom::Systemd {
+    let unprivileged = is_ordinary() && Standing::read()?.is_none();
+    if unprivileged && limits_from(rustix::process::geteuid().as_raw())? == LimitsFrom::Systemd {
         enter_scope();
     }
     become_root()
@@ -44,8 +41,10 @@ pub(crate) fn acquire() -> anyhow::Result<()> {
 /// What forbids it, and the one command that root could run instead.
 pub(crate) fn become_root() -> anyhow::Result<()> {
     is_ordinary();
-    standing::become_root_of_a_namespace().with_context(|| {
-        format!("as an ordinary user this needs a user namespace; as root it does not:\n    {}", sudo())
+    let done = standing::become_root_of_a_namespace();
+    done.with_context(|| match is_ordinary() {
+        true => format!("as an ordinary user this needs a user namespace; as root it does not:\n    {}", sudo()),
+        false => "this root has no CAP_SYS_ADMIN, and can make no user namespace either (CAP_SETFCAP)".to_owned(),
     })
 }
 

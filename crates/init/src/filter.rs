@@ -1,8 +1,9 @@
 //! Which system calls a function may make.
 //!
 //! Every call up to the last one known to exist is allowed but a list; later ones do not exist in here until somebody
-//! has looked at them. Two filters: the list, installed in PID 1 and inherited, and one more for the function's
-//! processes alone, because PID 1 needs `clone3` to put them into their cgroup.
+//! has looked at them. Three filters: the list, installed in PID 1 and inherited; one more for the function's processes
+//! alone, because PID 1 needs `clone3` to put them into their cgroup; and one for sandboxes whose memory and freeze are not
+//! the kernel's control groups', against what would get around their substitutes.
 
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -85,6 +86,25 @@ const REFUSED: &[i64] = &[
     libc::SYS_sysfs,
 ];
 
+/// Memory and signals that a watchdog does not see: of timers, SIGCONT among them, which would undo a freeze; of memory
+/// that nobody has mapped.
+const UNSEEN: &[i64] =
+    &[libc::SYS_timer_create, libc::SYS_memfd_create, libc::SYS_memfd_secret, libc::SYS_shmget, libc::SYS_msgget];
+/// Calls that change another process of the same user, and which argument says whom.
+const OF_PROCESSES: &[(i64, u8)] = &[
+    (libc::SYS_prlimit64, 0),
+    (libc::SYS_sched_setscheduler, 0),
+    (libc::SYS_sched_setparam, 0),
+    (libc::SYS_sched_setattr, 0),
+    (libc::SYS_sched_setaffinity, 0),
+    (libc::SYS_setpriority, 1),
+    (libc::SYS_ioprio_set, 1),
+];
+/// `F_SETSIG`, `F_SETLEASE`, `F_NOTIFY`.
+const SET_SIGNAL: i32 = 10;
+const SET_LEASE: i32 = 1_024;
+const NOTIFY: i32 = 1_026;
+
 /// The filters of a sandbox.
 #[derive(Clone, Debug)]
 pub struct Filters {
@@ -93,10 +113,13 @@ pub struct Filters {
     /// For the function's processes on top: `clone3`, because its flags are out of a filter's sight, and calls that
     /// nobody has looked at answer ENOSYS; libraries then use older ones.
     pub processes: BpfProgram,
+    /// For the function's processes on top, where memory is watched and freezing is SIGSTOP: what neither sees answers
+    /// ENOSYS, as on a kernel built without it.
+    pub watched: BpfProgram,
 }
 
 impl Filters {
-    /// Compiles both. Costs a millisecond: once per spawner.
+    /// Compiles them. Costs a millisecond: once per spawner.
     ///
     /// # Errors
     ///
@@ -113,9 +136,20 @@ impl Filters {
         allowed.insert(libc::SYS_shmget, vec![without(2, libc::SHM_HUGETLB)?]);
         let other_option = argument(0, SeccompCmpOp::Ne, number(CORE_SCHEDULING))?;
         allowed.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![other_option])?]);
+        allowed.insert(libc::SYS_fcntl, file_controls()?);
         let later = LAST_KNOWN_CALL + 1..END_OF_CALLS;
-        let unknown = later.chain([libc::SYS_clone3]).map(|call| (call, vec![])).collect();
+        let mut unknown: BTreeMap<i64, Vec<SeccompRule>> =
+            later.chain([libc::SYS_clone3]).map(|call| (call, vec![])).collect();
+        let mut unseen: BTreeMap<i64, Vec<SeccompRule>> = UNSEEN.iter().map(|call| (*call, vec![])).collect();
+        // Grows below where data is counted.
+        let grows_down = argument(3, SeccompCmpOp::MaskedEq(number(libc::MAP_GROWSDOWN)), number(libc::MAP_GROWSDOWN))?;
+        unseen.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![grows_down])?]);
+        // PID 1 can be the same user, and is nobody's to slow down.
+        for (call, whom) in OF_PROCESSES {
+            unknown.insert(*call, vec![SeccompRule::new(vec![argument(*whom, SeccompCmpOp::Eq, 1)?])?]);
+        }
         Ok(Self {
+            watched: build(unseen, SeccompAction::Allow, refuse(libc::ENOSYS))?,
             everyone: build(allowed, refuse(libc::EPERM), SeccompAction::Allow)?,
             processes: build(unknown, SeccompAction::Allow, refuse(libc::ENOSYS))?,
         })
@@ -157,6 +191,19 @@ fn socket_kinds() -> Result<Vec<SeccompRule>, BackendError> {
     Ok(kinds)
 }
 
+/// No leases: a file of the service's can be the function's own as far as those are concerned, and who opens it next,
+/// a neighbour for one, would wait. No SIGCONT for what happens to a descriptor: it would undo a freeze by signal.
+fn file_controls() -> Result<Vec<SeccompRule>, BackendError> {
+    let but = |command: i32| argument(1, SeccompCmpOp::Ne, number(command));
+    Ok(vec![
+        SeccompRule::new(vec![but(SET_LEASE)?, but(NOTIFY)?, but(SET_SIGNAL)?])?,
+        SeccompRule::new(vec![
+            argument(1, SeccompCmpOp::Eq, number(SET_SIGNAL))?,
+            argument(2, SeccompCmpOp::Ne, number(libc::SIGCONT))?,
+        ])?,
+    ])
+}
+
 /// None of these flags.
 fn without(index: u8, flags: i32) -> Result<SeccompRule, BackendError> {
     SeccompRule::new(vec![argument(index, SeccompCmpOp::MaskedEq(number(flags)), 0)?])
@@ -192,9 +239,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_filters_compile_and_fit_into_the_kernel() {
+    fn all_filters_compile_and_fit_into_the_kernel() {
         let filters = Filters::compile().unwrap();
-        for program in [&filters.everyone, &filters.processes] {
+        for program in [&filters.everyone, &filters.processes, &filters.watched] {
             assert!(program.len() < 4_096, "{} instructions", program.len());
         }
     }

@@ -55,6 +55,17 @@ impl Identity {
     }
 }
 
+/// What confines PID 1 and the function's processes.
+#[derive(Clone, Copy, Debug)]
+pub struct Confinement<'a> {
+    /// Whom the maps of the user namespace know.
+    pub identity: Identity,
+    /// None where the kernel has no seccomp.
+    pub filters: Option<&'a Filters>,
+    /// Whether memory is watched and freezing is SIGSTOP, because control groups do not do it.
+    pub watched: bool,
+}
+
 /// All PID 1 knows.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -68,21 +79,19 @@ pub struct Plan<'a> {
     pub network: network::Plan,
     /// The user namespace of the sandbox, complete with its maps.
     pub user_namespace: OwnedFd,
-    /// Whom those maps know.
-    pub identity: Identity,
     /// To the worker.
     pub control: Channel,
-    /// None where the kernel has no seccomp.
-    pub filters: Option<&'a Filters>,
+    /// What confines it.
+    pub confinement: Confinement<'a>,
 }
 
 /// Becomes PID 1 of a sandbox; called in the child of the clone, first thing.
 pub fn run(plan: Plan<'_>) -> ! {
-    let Plan { tree, devices, resolver, network, user_namespace, identity, control, filters } = plan;
+    let Plan { tree, devices, resolver, network, user_namespace, control, confinement } = plan;
     let files = Files { tree, devices, resolver };
-    let ended = enter(&files, network, &user_namespace, identity, &control, filters).and_then(|()| {
+    let ended = enter(&files, network, &user_namespace, &control, confinement).and_then(|()| {
         drop(user_namespace);
-        Reaper::new(&control, identity, filters)?.serve()
+        Reaper::new(&control, confinement)?.serve()
     });
     match ended {
         Ok(()) => sys::exit_now(0),
@@ -99,9 +108,8 @@ fn enter(
     files: &Files<'_>,
     network: network::Plan,
     user_namespace: &OwnedFd,
-    identity: Identity,
     control: &Channel,
-    filters: Option<&Filters>,
+    confinement: Confinement<'_>,
 ) -> Result<(), Failure> {
     // Still root of where the service is, in namespaces of our own.
     sys::die_with_parent()?;
@@ -110,16 +118,18 @@ fn enter(
     let mut kept = network.descriptors();
     kept.extend([control.as_raw_fd(), user_namespace.as_raw_fd()]);
     sys::close_all_but(&kept)?;
+    // The operator's session, and its share of the processor, are not ours to change.
+    rustix::process::setsid().trying(|| "start a session".to_owned())?;
     let sockets = network.carry_out()?; // takes the hold on the host's network along
     root::forget_host_name()?;
     root::build(files, user_namespace.as_fd())?;
     // The user namespace: no way back. From here on no mount and no right of the host.
     sys::enter_namespace(user_namespace.as_fd(), libc::CLONE_NEWUSER)?;
-    identity.take_on()?;
+    confinement.identity.take_on()?;
     sys::hide_from_equals()?; // most changes of credentials have done it, not all
     set_no_new_privs(true).trying(|| "set no_new_privs".to_owned())?;
     sys::die_with_parent()?; // becoming another user cleared it
-    if let Some(filters) = filters {
+    if let Some(filters) = confinement.filters {
         crate::filter::install(&filters.everyone)
             .map_err(io::Error::other)
             .trying(|| "install the system-call filter".to_owned())?;

@@ -4,8 +4,7 @@
 //! orphans by the thousand cannot fill the control socket, nor keep an order from being read.
 
 use crate::channel::{Channel, Message, Received};
-use crate::filter::Filters;
-use crate::pid1::Identity;
+use crate::pid1::Confinement;
 use crate::{Failure, Trying, seat, sys};
 use hearth_api::guest::{End, News, Order};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,8 +21,7 @@ const REAPED_AT_ONCE: usize = 256;
 /// PID 1's working state.
 pub(crate) struct Reaper<'a> {
     control: &'a Channel,
-    identity: Identity,
-    filters: Option<&'a Filters>,
+    confinement: Confinement<'a>,
     /// SIGCHLD as a descriptor.
     children: OwnedFd,
     /// Processes started as seats that have not been reaped.
@@ -40,9 +38,9 @@ enum Reaped {
 }
 
 impl<'a> Reaper<'a> {
-    pub(crate) fn new(control: &'a Channel, identity: Identity, filters: Option<&'a Filters>) -> Result<Self, Failure> {
+    pub(crate) fn new(control: &'a Channel, confinement: Confinement<'a>) -> Result<Self, Failure> {
         let children = sys::signal_descriptor(libc::SIGCHLD)?;
-        Ok(Self { control, identity, filters, children, seats: BTreeSet::new(), emptying: false })
+        Ok(Self { control, confinement, children, seats: BTreeSet::new(), emptying: false })
     }
 
     /// Works until the worker is gone. (getppid() could not tell: the spawner is outside of our pid namespace.)
@@ -84,7 +82,7 @@ impl<'a> Reaper<'a> {
         match Order::decode(&message.frame).map_err(io::Error::other).trying(|| "read an order".to_owned())? {
             Order::Seat { born_inside } => {
                 // Seats answer on their own channel, also when they cannot be made.
-                if let Some(pid) = seat::take(&message.descriptors, born_inside, self.identity, self.filters) {
+                if let Some(pid) = seat::take(&message.descriptors, born_inside, self.confinement) {
                     self.seats.insert(pid);
                 }
             }

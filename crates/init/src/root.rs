@@ -48,7 +48,7 @@ pub(crate) fn build(files: &Files<'_>, user_namespace: BorrowedFd<'_>) -> Result
     let devices = Tree::of_all(files.devices)?.with_devices()?.mapped(of_devices, user_namespace)?;
     let resolver = Tree::of(files.resolver)?.mapped(READ_ONLY, user_namespace)?;
     // While the old one is still there: in a user namespace the kernel gives a new one only to who can see one whole.
-    let processes = Tree::mount("proc", &[], SAFE | MountAttrFlags::MOUNT_ATTR_NOEXEC)?;
+    let processes = Tree::mount("proc", &[], SAFE | MountAttrFlags::MOUNT_ATTR_NOEXEC).map_err(hidden)?;
     pivot_into(&root, files.tree)?;
     devices.attach(Path::new("/dev"))?;
     // A link could lead anywhere, and a tree without the file has its own ways.
@@ -60,6 +60,18 @@ pub(crate) fn build(files: &Files<'_>, user_namespace: BorrowedFd<'_>) -> Result
     hide_host_facts()
 }
 
+/// The kernel's answer to who sees only parts of `/proc` says nothing of the reason.
+fn hidden(failure: Failure) -> Failure {
+    let Failure { what, source } = failure;
+    let why = match source.raw_os_error() {
+        Some(libc::EPERM) => {
+            " (parts of /proc are hidden here; a container is run with --security-opt systempaths=unconfined)"
+        }
+        _ => "",
+    };
+    Failure { what: what + why, source }
+}
+
 fn hide_host_facts() -> Result<(), Failure> {
     for (covered, cover) in [(HIDDEN_FILES, "/dev/null"), (HIDDEN_DIRECTORIES, "/dev/empty")] {
         for path in covered.iter().map(Path::new) {
@@ -68,6 +80,8 @@ fn hide_host_facts() -> Result<(), Failure> {
             }
         }
     }
+    // Where the function is the same user as PID 1, some of its files would take what it writes.
+    Tree::of(Path::new("/proc/1"))?.with(READ_ONLY)?.attach(Path::new("/proc/1"))?;
     // The names of kernel tunables may be looked at; nobody may try to write them.
     Tree::of(Path::new("/proc/sys"))?.with(READ_ONLY)?.attach(Path::new("/proc/sys"))
 }

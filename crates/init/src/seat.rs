@@ -4,8 +4,7 @@
 //! Its channel tells the worker everything: `Seated`, then its end (close-on-exec) when the program runs, or why not.
 
 use crate::channel::{Channel, Received};
-use crate::filter::Filters;
-use crate::pid1::Identity;
+use crate::pid1::Confinement;
 use crate::sys::{self, Cloned};
 use crate::{Failure, Trying};
 use hearth_api::guest::{FRAME_BYTES, Program, SeatNews};
@@ -19,6 +18,10 @@ use std::io;
 /// Open descriptors, processes (documented: 1,024 each); locked memory and stack (observed on AWS).
 const DESCRIPTORS: u64 = 1_024;
 const PROCESSES: u64 = 1_024;
+/// Pending signals and timers, and what waits in POSIX message queues (ours: more than anybody needs, and less than all
+/// that one user of the host has).
+const PENDING_SIGNALS: u64 = 1_024;
+const QUEUED_BYTES: u64 = 819_200;
 const LOCKED_BYTES: u64 = 64 * 1024;
 const STACK_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -35,12 +38,7 @@ impl From<Failure> for Ended {
 }
 
 /// Forks a seat; gives its pid. The descriptors are those of [`hearth_api::guest::Order::Seat`].
-pub(crate) fn take(
-    descriptors: &[OwnedFd],
-    born_inside: bool,
-    identity: Identity,
-    filters: Option<&Filters>,
-) -> Option<i32> {
+pub(crate) fn take(descriptors: &[OwnedFd], born_inside: bool, confinement: Confinement<'_>) -> Option<i32> {
     let (channel, rest) = descriptors.split_first()?;
     let channel = Channel::from(channel.try_clone().ok()?);
     let (cgroup, doors) = match rest.split_first() {
@@ -51,7 +49,7 @@ pub(crate) fn take(
     match unsafe { sys::clone_process(0, cgroup.map(AsFd::as_fd)) } {
         Ok(Cloned::Parent { pid, .. }) => Some(pid),
         Ok(Cloned::Child) => {
-            let Err(ended) = sit(&channel, doors, identity, filters);
+            let Err(ended) = sit(&channel, doors, confinement);
             let news = match ended {
                 Ended::Failed(failure) => SeatNews::Failed { reason: failure.line() },
                 Ended::NoProgram(reason) => SeatNews::NoProgram { reason },
@@ -68,13 +66,8 @@ pub(crate) fn take(
     }
 }
 
-fn sit(
-    channel: &Channel,
-    doors: &[OwnedFd],
-    identity: Identity,
-    filters: Option<&Filters>,
-) -> Result<Infallible, Ended> {
-    become_function(channel, doors, identity, filters)?;
+fn sit(channel: &Channel, doors: &[OwnedFd], confinement: Confinement<'_>) -> Result<Infallible, Ended> {
+    become_function(channel, doors, confinement)?;
     channel.send(&SeatNews::Seated { process: rustix::process::getpid().as_raw_nonzero().get() }.encode(), &[])?;
     let Received::Message(message) = channel.receive(FRAME_BYTES)? else {
         // The worker has changed its mind.
@@ -94,12 +87,7 @@ fn sit(
     execute(&program)
 }
 
-fn become_function(
-    channel: &Channel,
-    doors: &[OwnedFd],
-    identity: Identity,
-    filters: Option<&Filters>,
-) -> Result<(), Failure> {
+fn become_function(channel: &Channel, doors: &[OwnedFd], confinement: Confinement<'_>) -> Result<(), Failure> {
     for door in doors {
         // The kernel asks who *opened* the file (the worker), not who writes. "0" means the writer.
         rustix::io::write(door, b"0").trying(|| "join a cgroup".to_owned())?;
@@ -111,17 +99,26 @@ fn become_function(
     rustix::process::umask(Mode::from_raw_mode(0o022));
     sys::limit(Resource::Nofile, DESCRIPTORS, Some(DESCRIPTORS))?;
     sys::limit(Resource::Nproc, PROCESSES, Some(PROCESSES))?;
+    sys::limit(Resource::Sigpending, PENDING_SIGNALS, Some(PENDING_SIGNALS))?;
+    sys::limit(Resource::Msgqueue, QUEUED_BYTES, Some(QUEUED_BYTES))?;
     sys::limit(Resource::Memlock, LOCKED_BYTES, Some(LOCKED_BYTES))?;
     sys::limit(Resource::Stack, STACK_BYTES, None)?;
     // One byte, not zero: with zero the kernel would still hand the memory of a crashed function to a core handler of
     // the host; one is the value at which it does not.
     sys::limit(Resource::Core, 1, Some(1))?;
-    identity.become_function()?;
-    filters.map_or(Ok(()), |filters| {
-        crate::filter::install(&filters.processes)
-            .map_err(io::Error::other)
-            .trying(|| "install the filter of processes".to_owned())
+    confinement.identity.become_function()?;
+    if confinement.watched {
+        volunteer_for_the_oom_killer();
+    }
+    let Some(filters) = confinement.filters else { return Ok(()) };
+    [&filters.processes].into_iter().chain(confinement.watched.then_some(&filters.watched)).try_for_each(|filter| {
+        crate::filter::install(filter).map_err(io::Error::other).trying(|| "install the filter of processes".to_owned())
     })
+}
+
+/// Should the host run out of memory after all, functions go first. One that takes this back is where it was before.
+fn volunteer_for_the_oom_killer() {
+    drop(std::fs::write("/proc/self/oom_score_adj", "1000"));
 }
 
 fn redirect(stdout: &OwnedFd, stderr: &OwnedFd) -> Result<(), Failure> {

@@ -22,7 +22,7 @@ use hearth_api::environments::{
 use hearth_api::function::{FunctionKey, FunctionVersion};
 use hearth_api::runtime_tree::{self, RuntimeTree, RuntimeTreeError};
 use hearth_core::billing;
-use hearth_sandbox::Sandboxes;
+use hearth_sandbox::{Sandboxes, Support};
 use hearth_store::{Logs, Packages};
 use inside::Resolvers;
 use pool::{FunctionPool, Place, Pools, Promise, Room};
@@ -68,6 +68,8 @@ pub(crate) struct Node {
     /// Weak: whoever is behind it has us.
     door: OnceLock<Weak<dyn FunctionDoor>>,
     draining: AtomicBool,
+    /// Whether what functions write to `/tmp` can be counted as their memory.
+    pub(crate) tmp_is_memory: bool,
 }
 
 impl Node {
@@ -95,7 +97,9 @@ impl Worker {
     pub fn new(mut config: WorkerConfig) -> Self {
         let resolvers = Resolvers::new(std::mem::take(&mut config.dns));
         let (pools, clock) = (Pools::default(), Clock::start());
-        let node = Node { config, pools, clock, resolvers, door: OnceLock::new(), draining: AtomicBool::new(false) };
+        let tmp_is_memory = config.sandboxes.capabilities().tmp_quota != Support::Full;
+        let (door, draining) = (OnceLock::new(), AtomicBool::new(false));
+        let node = Node { config, pools, clock, resolvers, door, draining, tmp_is_memory };
         Self { node: Arc::new(node) }
     }
 

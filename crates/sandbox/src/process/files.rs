@@ -36,6 +36,8 @@ pub(crate) struct Files {
     memory: PathBuf,
     /// Becomes `/etc/resolv.conf`.
     pub(crate) resolver: PathBuf,
+    /// A runtime tree with nothing in it.
+    pub(crate) trial: PathBuf,
     /// Mount points of layers, each used in a mount namespace of its own.
     pub(crate) layers: PathBuf,
 }
@@ -52,9 +54,12 @@ impl Files {
             images: data.join("images"),
             memory: data.join("meminfo"),
             resolver: data.join("resolv.conf"),
+            trial: data.join("trial"),
             layers: data.join("layers"),
         };
-        for directory in [&files.devices.join("empty"), &files.templates, &files.images, &files.memory, &files.layers] {
+        let [dev, proc] = ["dev", "proc"].map(|name| files.trial.join(name));
+        let empty = files.devices.join("empty");
+        for directory in [&empty, &files.templates, &files.images, &files.memory, &dev, &proc, &files.layers] {
             fs::create_dir_all(directory).trying(|| format!("create {}", directory.display()))?;
         }
         files.sweep()?;
@@ -174,6 +179,7 @@ mod tests {
             images: data.path().to_owned(),
             resolver: data.path().to_owned(),
             templates: data.path().to_owned(),
+            trial: data.path().to_owned(),
             devices: data.path().to_owned(),
             devices_are_mounted: false,
             memory: memory.clone(),

@@ -74,7 +74,7 @@ struct Shared {
     numbers: Numbers,
     network: Network,
     spawners: Spawners,
-    /// Where the kernel does not limit memory.
+    /// Where control groups do not limit memory, or do not freeze.
     watchdog: Option<Watchdog>,
     /// Processors of this host that may be used.
     processors: usize,
@@ -124,10 +124,12 @@ impl ProcessSandboxes {
         let (tmp, numbers) = (TmpMaker::new(&files, standing), Numbers::of(&config.instance, standing));
         let network = Network::start(config.network, &config.instance, standing)?;
         let capabilities = capabilities(layout.as_ref(), &tmp, &network);
-        let watchdog = (capabilities.memory != Support::Full).then(Watchdog::start).transpose()?;
+        let by_kernel = (&capabilities.memory, &capabilities.freeze) == (&Support::Full, &Support::Full);
+        let watchdog = (!by_kernel).then(Watchdog::start).transpose()?;
         let shared = Arc::new(Shared { layout, files, tmp, numbers, network, spawners, watchdog, processors });
         let sandboxes = Self { shared, capabilities, stopped: AtomicBool::new(false) };
         sandboxes.test_birth()?;
+        sandbox::try_one(&sandboxes.shared)?;
         Ok(sandboxes)
     }
 

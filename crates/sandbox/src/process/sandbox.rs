@@ -14,7 +14,6 @@ use hearth_init::channel::{Channel, Received};
 use hearth_init::mount::Tree;
 use hearth_init::{Failure, Trying};
 use rustix::event::PollFlags;
-use rustix::io::fcntl_dupfd_cloexec;
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
 use std::net::TcpListener;
@@ -43,7 +42,7 @@ pub(crate) struct ProcessSandbox {
     tmp: Mutex<Option<Tree>>,
     assigned: AtomicBool,
     frozen: AtomicBool,
-    /// Where the kernel does not limit memory, once assigned; and until terminated.
+    /// Where control groups do not do everything, once assigned; and until terminated.
     meter: Mutex<Option<Arc<Meter>>>,
     /// What each process may have for data, where the kernel does not limit all of them together.
     data_mb: OnceLock<u32>,
@@ -51,14 +50,17 @@ pub(crate) struct ProcessSandbox {
     group: RwLock<Option<Box<dyn Group>>>,
 }
 
-impl ProcessSandbox {
-    /// Prepares a blank sandbox; nothing is left of an attempt that fails.
-    pub(crate) fn prepare(
-        shared: &Arc<Shared>,
-        root: &Path,
-        events: UnboundedSender<SandboxEvent>,
-    ) -> Result<Self, SandboxError> {
-        let executor = Handle::try_current().map_err(|_| SandboxError::Misused("prepare needs a tokio runtime"))?;
+/// A blank sandbox that nobody listens to yet. Dropped, it is taken down.
+struct Blank<'a> {
+    unfinished: Unfinished<'a>,
+    prepared: Prepared,
+    control: Channel,
+    sockets: Sockets,
+    tmp: Tree,
+}
+
+impl<'a> Blank<'a> {
+    fn make(shared: &'a Shared, root: &Path) -> Result<Self, SandboxError> {
         let tree = root.to_str().ok_or(SandboxError::Misused("the path of a runtime tree must be UTF-8"))?;
         let number = shared.numbers.take().ok_or(SandboxError::Misused("there are no user ids left for a sandbox"))?;
         let owner = shared.numbers.root(number);
@@ -84,6 +86,7 @@ impl ProcessSandbox {
             exposed: shared.network.exposed(),
             link: shared.network.link(number)?,
             maps: shared.numbers.maps(number),
+            watched: shared.watchdog.is_some(),
             birth: &birth,
             control: theirs,
         };
@@ -92,6 +95,25 @@ impl ProcessSandbox {
         unfinished.pidfd = Some(prepared.pidfd.try_clone().trying(|| "keep the pidfd of PID 1".to_owned())?);
         let tmp = shared.tmp.make(number, EPHEMERAL_STORAGE_MB.2, owner)?;
         let sockets = wait_until_ready(&control, shared.network.exposed())?;
+        Ok(Self { unfinished, prepared, control, sockets, tmp })
+    }
+}
+
+/// Makes a sandbox and takes it down again: what this host refuses is known before the first function needs one.
+pub(crate) fn try_one(shared: &Shared) -> Result<(), SandboxError> {
+    Blank::make(shared, &shared.files.trial).map(drop)
+}
+
+impl ProcessSandbox {
+    /// Prepares a blank sandbox; nothing is left of an attempt that fails.
+    pub(crate) fn prepare(
+        shared: &Arc<Shared>,
+        root: &Path,
+        events: UnboundedSender<SandboxEvent>,
+    ) -> Result<Self, SandboxError> {
+        let executor = Handle::try_current().map_err(|_| SandboxError::Misused("prepare needs a tokio runtime"))?;
+        let Blank { mut unfinished, prepared, control, sockets, tmp } = Blank::make(shared, root)?;
+        let number = unfinished.number;
         let (control, events) = (Arc::new(control), Arc::new(Events::new(events)));
         news::forward(&executor, Arc::clone(&control), Arc::clone(&events))?;
         let group = RwLock::new(unfinished.group.take());
@@ -111,12 +133,16 @@ impl ProcessSandbox {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// From now on the watchdog limits what the kernel does not.
-    fn watch_memory(&self, memory_mb: u32, tmp: Option<OwnedFd>) -> Result<(), SandboxError> {
-        let meter = Arc::new(Meter::of(self.prepared.pid, tmp, memory_mb, Arc::clone(&self.control))?);
+    /// From now on the watchdog sees to what the kernel does not.
+    fn watch(&self, memory_mb: u32) -> Result<(), SandboxError> {
+        let (memory, freeze) = self.with_group(|group| Ok((group.limits_memory(), group.has_freezer())))?;
+        let limit_mb = (!memory).then_some(memory_mb);
+        let meter = Arc::new(Meter::of(self.prepared.pid, limit_mb, !freeze, Arc::clone(&self.control))?);
         self.shared.watchdog.iter().for_each(|watchdog| watchdog.watch(&meter));
         *self.meter.lock().unwrap_or_else(PoisonError::into_inner) = Some(meter);
-        self.data_mb.get_or_init(|| memory_mb.saturating_add(DATA_SLACK_MB));
+        if !memory {
+            self.data_mb.get_or_init(|| memory_mb.saturating_add(DATA_SLACK_MB));
+        }
         Ok(())
     }
 
@@ -228,13 +254,11 @@ impl Sandbox for ProcessSandbox {
                 self.shared.tmp.make(self.number, assignment.ephemeral_storage_mb, owner)?
             }
         };
-        let kept = self.shared.tmp.is_memory().then(|| fcntl_dupfd_cloexec(&tmp, 0)).transpose();
-        let kept = kept.trying(|| "keep /tmp".to_owned())?;
         assignment::mount(&self.shared.files, assignment, tmp, &target)?;
-        if self.with_group(|group| Ok(group.limits_memory()))? {
+        if self.shared.watchdog.is_none() {
             return Ok(());
         }
-        self.watch_memory(assignment.memory_mb, kept)
+        self.watch(assignment.memory_mb)
     }
 
     fn start(&self, process: &ProcessSpec) -> Result<StartedProcess, SandboxError> {
@@ -287,7 +311,7 @@ impl Sandbox for ProcessSandbox {
 
     fn usage(&self) -> Result<Usage, SandboxError> {
         let counted = self.with_group(|group| group.usage())?;
-        let Some(meter) = self.meter() else { return Ok(counted) };
+        let Some(meter) = self.meter().filter(|meter| meter.limits_memory()) else { return Ok(counted) };
         let measured = meter.usage()?;
         Ok(Usage { cpu_ns: if counted.cpu_ns > 0 { counted.cpu_ns } else { measured.cpu_ns }, ..measured })
     }

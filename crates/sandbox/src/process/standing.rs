@@ -95,7 +95,7 @@ fn may_administrate() -> bool {
 
 /// For whoever may not make namespaces: makes this process root of a user namespace, with the ids that `/etc/subuid`
 /// gives its user where the `uidmap` package is installed, else with its own id alone. Its mounts are its own from then
-/// on. Does nothing when [`Standing::read`] finds a standing.
+/// on. Root of the host stays as it is.
 ///
 /// To be called before any thread exists.
 ///
@@ -103,8 +103,10 @@ fn may_administrate() -> bool {
 ///
 /// [`SandboxError`] names what forbids it.
 pub fn become_root_of_a_namespace() -> Result<(), SandboxError> {
-    if Standing::read()?.is_some() {
-        return Ok(());
+    match Standing::read()? {
+        Some(Standing::Host) => return Ok(()),
+        Some(Standing::Namespace { .. }) => return own_mounts(),
+        None => {}
     }
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let (mapped, tell) = (io::pipe().trying(pipe)?, io::pipe().trying(pipe)?);
@@ -132,6 +134,10 @@ pub fn become_root_of_a_namespace() -> Result<(), SandboxError> {
     made.map_err(forbidden)?;
     map_what_is_not(UID_MAP, uid)?;
     map_what_is_not(GID_MAP, gid)?;
+    own_mounts()
+}
+
+fn own_mounts() -> Result<(), SandboxError> {
     sys::unshare(libc::CLONE_NEWNS).map_err(forbidden)?;
     // Some kernels let anybody make a user namespace, but without any rights in it.
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM)

@@ -1,8 +1,8 @@
 //! `/tmp` of a sandbox: a sparse copy of an empty ext4 file system on a loop device. Its size is enforced with ENOSPC,
 //! as on AWS, and its data is not charged to the function's memory.
 //!
-//! Where the host has no loop devices or no mkfs.ext4, a tmpfs of the same size, which is charged to the function: said
-//! by [`TmpMaker::support`], never silent.
+//! Where the host has no loop devices or no mkfs.ext4, or is not ours, a tmpfs of the same size, which control groups
+//! charge to the function: said by [`TmpMaker::support`], never silent.
 
 use super::files::{Files, tempfile_name};
 use super::loop_device::LoopDevice;
@@ -22,6 +22,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Everybody may write, only the owner may remove.
 const MODE: u32 = 0o1777;
+/// As many as ext4 makes room for.
+const FILES_PER_MB: u64 = 64;
 
 /// Makes `/tmp`s.
 #[derive(Debug)]
@@ -45,16 +47,14 @@ impl TmpMaker {
         self.missing.clone().map_or(Support::Full, Support::Weaker)
     }
 
-    /// Whether what a function writes there is memory.
-    pub(crate) fn is_memory(&self) -> bool {
-        self.missing.is_some()
-    }
-
     /// One `/tmp` of this size that belongs to `owner`, which is root inside.
     pub(crate) fn make(&self, number: u32, size_mb: u32, owner: u32) -> Result<Tree, Failure> {
         if self.missing.is_some() {
             let (size, owner) = (format!("{size_mb}m"), owner.to_string());
-            let options = [("size", size.as_str()), ("mode", "1777"), ("uid", &owner), ("gid", &owner)];
+            // A file is memory even when it is empty.
+            let files = (u64::from(size_mb) * FILES_PER_MB).to_string();
+            let options =
+                [("size", size.as_str()), ("nr_inodes", &files), ("mode", "1777"), ("uid", &owner), ("gid", &owner)];
             return Tree::mount("tmpfs", &options, SAFE);
         }
         let image = self.images.join(format!("{number}.ext4"));
@@ -91,18 +91,15 @@ impl TmpMaker {
 /// What is needed for ext4 on loop devices, or what is missing and what to do.
 pub(crate) fn missing(standing: &Standing) -> Result<(), String> {
     if !standing.is_host() {
-        return Err(
-            "a tmpfs, counted as the function's memory: only root may mount a file system on a device".to_owned()
-        );
+        return Err("a tmpfs, which is memory: only root may mount a file system on a device".to_owned());
     }
     for program in ["mkfs.ext4", "debugfs"] {
-        find_program(program).ok_or(format!(
-            "a tmpfs, counted as the function's memory: {program} is not there (apt-get install e2fsprogs)"
-        ))?;
+        find_program(program)
+            .ok_or(format!("a tmpfs, which is memory: {program} is not there (apt-get install e2fsprogs)"))?;
     }
-    File::open("/dev/loop-control").map(drop).map_err(|cause| {
-        format!("a tmpfs, counted as the function's memory: /dev/loop-control: {cause} (modprobe loop)")
-    })
+    File::open("/dev/loop-control")
+        .map(drop)
+        .map_err(|cause| format!("a tmpfs, which is memory: /dev/loop-control: {cause} (modprobe loop)"))
 }
 
 /// Also where an ordinary PATH does not look.

@@ -1,27 +1,34 @@
-//! Memory of sandboxes that no control group limits: looked at twenty times a second, and the largest process killed when
-//! it is too much, as the kernel would. What grows faster is bounded for each process by `RLIMIT_DATA`.
+//! What control groups would do, where there are none. Memory: looked at every few milliseconds, and the largest processes
+//! killed when it is too much, as the kernel would; what grows faster is bounded for each process by `RLIMIT_DATA`. The
+//! freeze: SIGSTOP, sent again to whoever found a way to go on.
 //!
-//! It sees what processes have mapped and what is in a `/tmp` of memory; not what they keep in pipes, sockets or memory
-//! files that nobody maps: only the kernel counts those.
+//! It sees what processes have mapped; not what they keep in pipes, sockets, `/tmp` or mapped and let go of: only the
+//! kernel counts those. Which of it can be had at all is bounded elsewhere: by the filter, and by the size of `/tmp`.
 
 use crate::{SandboxError, Usage};
 use hearth_api::guest::Order;
 use hearth_init::channel::Channel;
 use hearth_init::{Failure, Trying};
-use rustix::fs::{Dir, Mode, OFlags, fstatfs, openat};
+use rustix::fs::{Dir, Mode, OFlags, openat};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Between two looks.
-const PERIOD: Duration = Duration::from_millis(50);
-/// What one process may have for data beyond the function's memory (ours: runtimes reserve more than they use; the JVM
-/// does not start with less).
-pub(crate) const DATA_SLACK_MB: u32 = 256;
+/// Between two looks, at least and at most.
+const PERIOD: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+/// How much longer a pause is than the look before it (ours: a twentieth of a core at most).
+const PAUSE_PER_LOOK: u32 = 20;
+/// What one process may have for data beyond the function's memory (ours: runtimes reserve more than they use; Node.js 24
+/// some 570 MB, and the JVM does not start with less than 200).
+pub(crate) const DATA_SLACK_MB: u32 = 1_024;
+/// How long who was killed may take to be gone (ours: a large one takes some ten milliseconds).
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Between two looks at the frozen.
+const PERIOD_FROZEN: Duration = Duration::from_secs(1);
 /// Longest file of a process, bytes; they are some 1,500.
 const FACTS_BYTES: usize = 8 * 1024;
 /// Of `times(2)`, in `/proc/PID/stat`: fixed for every architecture we know.
@@ -32,90 +39,163 @@ const TICK_NS: u64 = 10_000_000;
 pub(crate) struct Meter {
     /// `/proc` as the sandbox sees it: its own processes.
     processes: OwnedFd,
-    /// `/tmp`, where that is memory.
-    tmp: Option<OwnedFd>,
-    limit_bytes: u64,
+    /// `None`: the kernel limits it.
+    limit_bytes: Option<u64>,
     kills: AtomicU64,
+    /// Since when too much has been in use at every look.
+    over: Mutex<Option<Instant>>,
     frozen: AtomicBool,
+    /// Whether that is by SIGSTOP.
+    stops: bool,
     control: Arc<Channel>,
 }
 
 /// What was found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Measured {
-    bytes: u64,
+    /// Who has how much, bytes.
+    processes: Vec<(u64, i32)>,
     cpu_ns: u64,
-    /// Who has most, and how much: no child of the kernel's is ever 0.
-    largest: (u64, i32),
+    /// Whether all of them are stopped, or have ended.
+    stopped: bool,
+}
+
+impl Measured {
+    fn bytes(&self) -> u64 {
+        self.processes.iter().map(|(bytes, _)| bytes).sum()
+    }
 }
 
 impl Meter {
     /// Of the sandbox whose PID 1 is `pid`.
     pub(crate) fn of(
         pid: u32,
-        tmp: Option<OwnedFd>,
-        memory_mb: u32,
+        limit_mb: Option<u32>,
+        stops: bool,
         control: Arc<Channel>,
     ) -> Result<Self, SandboxError> {
         let path = format!("/proc/{pid}/root/proc");
         let processes = rustix::fs::open(&path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .trying(|| format!("open {path}"))?;
-        let (kills, frozen) = (AtomicU64::new(0), AtomicBool::new(false));
-        Ok(Self { processes, tmp, limit_bytes: u64::from(memory_mb) << 20, kills, frozen, control })
+        let limit_bytes = limit_mb.map(|limit| u64::from(limit) << 20);
+        let (kills, over, frozen) = (AtomicU64::new(0), Mutex::default(), AtomicBool::new(false));
+        Ok(Self { processes, limit_bytes, kills, over, frozen, stops, control })
     }
 
-    /// A frozen sandbox needs no looking at.
+    /// Whether memory is its business.
+    pub(crate) fn limits_memory(&self) -> bool {
+        self.limit_bytes.is_some()
+    }
+
+    /// A frozen sandbox is looked at less often.
     pub(crate) fn set_frozen(&self, frozen: bool) {
         self.frozen.store(frozen, Ordering::Release);
     }
 
     /// As the kernel's counters would say it; what several processes share is counted for each.
     pub(crate) fn usage(&self) -> Result<Usage, Failure> {
-        let Measured { bytes, cpu_ns, .. } = self.measure()?;
-        Ok(Usage { memory_bytes: bytes, cpu_ns, oom_kills: self.kills.load(Ordering::Acquire) })
+        let measured = self.measure()?;
+        let oom_kills = self.kills.load(Ordering::Acquire);
+        Ok(Usage { memory_bytes: measured.bytes(), cpu_ns: measured.cpu_ns, oom_kills })
     }
 
     fn measure(&self) -> Result<Measured, Failure> {
         let what = || "list the processes of a sandbox".to_owned();
-        let list = openat(&self.processes, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-        let list = list.and_then(Dir::new).trying(what)?;
-        let (mut anonymous, mut shared, mut cpu_ns, mut largest) = (0, 0, 0, (0, 0));
+        let list = self.list(".").trying(what)?;
+        let mut measured = Measured { stopped: true, ..Measured::default() };
         for entry in list {
             let name = entry.trying(what)?;
             let Some(process) = name.file_name().to_str().ok().and_then(|name| name.parse::<i32>().ok()) else {
                 continue;
             };
+            // One that has just ended has nothing.
+            let Some(stat) = self.read(&format!("{process}/stat")) else { continue };
             // Who has ended is in the books of who waited for it; in the end that is PID 1.
-            cpu_ns += read(self.processes.as_fd(), &format!("{process}/stat")).map_or(0, |stat| used_ns(&stat));
+            measured.cpu_ns += used_ns(&stat);
             if process == 1 {
                 continue; // its memory is not the function's
             }
-            // One that has just ended has no memory.
-            let Some(status) = read(self.processes.as_fd(), &format!("{process}/status")) else { continue };
-            let (own, with_others) = (kib(&status, "RssAnon:") << 10, kib(&status, "RssShmem:") << 10);
-            anonymous += own;
-            shared += with_others;
-            largest = largest.max((own + with_others, process));
+            measured.stopped &= matches!(state(&stat), Some('T' | 'Z' | 'X'));
+            measured.processes.push((self.memory_of(process), process));
         }
-        let files =
-            self.tmp.as_ref().map_or(Ok(0), |tmp| bytes_in(tmp.as_fd())).trying(|| "measure /tmp".to_owned())?;
-        // A file of /tmp that is mapped is in both: killed is who is over the limit for certain.
-        Ok(Measured { bytes: anonymous + shared.max(files), cpu_ns, largest })
+        Ok(measured)
     }
 
-    fn enforce(&self) {
-        if self.frozen.load(Ordering::Acquire) {
+    /// What is a process's own, page tables included, and what it has in common with others.
+    fn memory_of(&self, process: i32) -> u64 {
+        let of = |status: &str| {
+            let all = ["RssAnon:", "RssShmem:", "VmPTE:"].map(|key| kib(status, key));
+            all.into_iter().flatten().map(|kib| kib << 10).reduce(|sum, bytes| sum + bytes)
+        };
+        let own = self.read(&format!("{process}/status"));
+        own.as_deref().and_then(of).unwrap_or_else(|| {
+            // Its first thread has ended, and the memory is where the others are.
+            let threads = self.list(&format!("{process}/task")).into_iter().flatten().filter_map(Result::ok);
+            let status = |name: &str| self.read(&format!("{process}/task/{name}/status"));
+            threads.filter_map(|thread| of(&status(thread.file_name().to_str().ok()?)?)).next().unwrap_or(0)
+        })
+    }
+
+    fn enforce(&self, frozen_too: bool) {
+        let frozen = self.frozen.load(Ordering::Acquire);
+        if frozen && !frozen_too {
             return;
         }
         // PID 1 may be gone, or ending: then there is nothing to limit.
         let Ok(measured) = self.measure() else { return };
-        let (_, process) = measured.largest;
-        if measured.bytes > self.limit_bytes
-            && process > 1
-            && self.control.send_now(&Order::Kill { process }.encode(), &[]).is_ok()
-        {
-            self.kills.fetch_add(1, Ordering::AcqRel);
+        if frozen && self.stops && !measured.stopped && self.frozen.load(Ordering::Acquire) {
+            self.order(Order::Freeze);
         }
+        if let Some(limit) = self.limit_bytes {
+            self.enforce_memory(measured, limit);
+        }
+    }
+
+    /// The largest first, until the rest is within the limit. Where that does not help for a while, new ones are made faster
+    /// than that: then everybody.
+    fn enforce_memory(&self, measured: Measured, limit: u64) {
+        let mut left = measured.bytes();
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        if left <= limit {
+            *over = None;
+            return;
+        }
+        let everybody = over.get_or_insert_with(Instant::now).elapsed() > PATIENCE;
+        let mut processes = measured.processes;
+        processes.sort_unstable();
+        while let Some((bytes, process)) = processes.pop().filter(|_| left > limit || everybody) {
+            left = left.saturating_sub(bytes);
+            if self.order(Order::Kill { process }) {
+                self.kills.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+    }
+
+    /// Whether PID 1 will get it. If not, the next look is soon.
+    fn order(&self, order: Order) -> bool {
+        self.control.send_now(&order.encode(), &[]).is_ok()
+    }
+
+    fn list(&self, path: &str) -> Result<Dir, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.processes, path, flags, Mode::empty()).and_then(Dir::new)
+    }
+
+    /// A small file whole; `None` when whoever it is about has ended.
+    fn read(&self, path: &str) -> Option<String> {
+        let file = openat(&self.processes, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let (mut bytes, mut filled) = (vec![0; FACTS_BYTES], 0);
+        while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match rustix::io::read(&file, room) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
+        bytes.truncate(filled);
+        // A process may call itself anything.
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
@@ -156,54 +236,47 @@ impl Drop for Watchdog {
 
 fn watch(new: &mpsc::Receiver<Weak<Meter>>) {
     let mut meters: Vec<Weak<Meter>> = Vec::new();
+    let (least, most) = PERIOD;
+    let (mut pause, mut looked_at_frozen) = (least, Instant::now());
     loop {
         let next = if meters.is_empty() {
             new.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
-            new.recv_timeout(PERIOD)
+            new.recv_timeout(pause)
         };
         match next {
             Ok(meter) => meters.push(meter),
-            Err(RecvTimeoutError::Timeout) => meters.retain(|meter| meter.upgrade().map(|it| it.enforce()).is_some()),
+            Err(RecvTimeoutError::Timeout) => {
+                let begin = Instant::now();
+                let frozen_too = begin.duration_since(looked_at_frozen) >= PERIOD_FROZEN;
+                if frozen_too {
+                    looked_at_frozen = begin;
+                }
+                meters.retain(|meter| meter.upgrade().map(|it| it.enforce(frozen_too)).is_some());
+                pause = (begin.elapsed() * PAUSE_PER_LOOK).clamp(least, most);
+            }
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
-/// A small file whole; `None` when whoever it is about has ended.
-fn read(directory: BorrowedFd<'_>, path: &str) -> Option<String> {
-    let file = openat(directory, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let (mut bytes, mut filled) = (vec![0; FACTS_BYTES], 0);
-    while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
-        match rustix::io::read(&file, room) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(Errno::INTR) => {}
-            Err(_) => return None,
-        }
-    }
-    bytes.truncate(filled);
-    // A process may call itself anything.
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+/// The number behind a key at the start of a line; a name cannot have a line break in it that the kernel does not escape.
+fn kib(status: &str, key: &str) -> Option<u64> {
+    status.lines().find_map(|line| line.strip_prefix(key))?.split_whitespace().next()?.parse().ok()
 }
 
-/// The number behind a key at the start of a line. A process may have a line break in its name, but the kernel escapes it.
-fn kib(status: &str, key: &str) -> u64 {
-    let value = status.lines().find_map(|line| line.strip_prefix(key));
-    value.and_then(|value| value.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+/// What is behind the name in `/proc/PID/stat` (`proc_pid_stat(5)`): fields 3 and up.
+fn fields(stat: &str) -> impl Iterator<Item = &str> {
+    stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace()
 }
 
-/// CPU time of a process and of its children that were waited for (`proc_pid_stat(5)`, fields 14 to 17), from behind the
-/// name.
+fn state(stat: &str) -> Option<char> {
+    fields(stat).next()?.chars().next()
+}
+
+/// CPU time of a process and of its children that were waited for: fields 14 to 17.
 fn used_ns(stat: &str) -> u64 {
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    fields.split_whitespace().skip(11).take(4).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_NS
-}
-
-fn bytes_in(tmp: BorrowedFd<'_>) -> Result<u64, Errno> {
-    let facts = fstatfs(tmp)?;
-    let block = u64::try_from(facts.f_bsize).unwrap_or(0);
-    Ok(facts.f_blocks.saturating_sub(facts.f_bfree).saturating_mul(block))
+    fields(stat).skip(11).take(4).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_NS
 }
 
 #[cfg(test)]
@@ -213,10 +286,11 @@ mod tests {
     #[test]
     fn numbers_are_found_behind_their_keys() {
         let status = "Name:\tRssAnon:9\nRssAnon:\t  128 kB\nRssFile:\t 4 kB\nRssShmem:\t 16 kB\n";
-        assert_eq!((kib(status, "RssAnon:"), kib(status, "RssShmem:"), kib(status, "VmSwap:")), (128, 16, 0));
+        let found = ["RssAnon:", "RssShmem:", "VmSwap:"].map(|key| kib(status, key));
+        assert_eq!(found, [Some(128), Some(16), None]);
         let stat = "1 (a ) name) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 70 30 20 0 1 0";
         assert_eq!(used_ns(stat), (5 + 6 + 70 + 30) * TICK_NS);
-        assert_eq!(used_ns(""), 0);
+        assert_eq!((used_ns(""), state(stat), state("")), (0, Some('S'), None));
     }
 
     #[test]
@@ -225,9 +299,10 @@ mod tests {
         let (control, _theirs) = Channel::pair().unwrap();
         let meter = Meter {
             processes,
-            tmp: None,
-            limit_bytes: u64::MAX,
+            limit_bytes: None,
             kills: AtomicU64::new(0),
+            over: Mutex::default(),
+            stops: true,
             frozen: AtomicBool::new(false),
             control: Arc::new(control),
         };

@@ -19,6 +19,10 @@ pub(crate) const ATTEMPTS: &[(&str, &str)] = &[
     ("open_tree", "EPERM"),
     ("fsopen", "EPERM"),
     ("ptrace", "EPERM"),
+    ("lease", "EPERM"),
+    ("signal of a descriptor", "EPERM"),
+    ("limits of 1", "ENOSYS"),
+    ("scheduling of 1", "ENOSYS"),
     ("process_vm_readv", "EPERM"),
     ("pidfd_getfd", "EPERM"),
     ("keyctl", "EPERM"),
@@ -76,6 +80,9 @@ pub(crate) fn run(name: &str) -> ExitCode {
     }
     if name == "fill sockets" {
         return fill_sockets();
+    }
+    if name == "hold 150 without a first thread" {
+        return without_a_first_thread();
     }
     if let Some(megabytes) = name.strip_prefix("hold ").and_then(|number| number.parse::<usize>().ok()) {
         let held = vec![1_u8; megabytes << 20];
@@ -137,6 +144,18 @@ fn fill_sockets() -> ExitCode {
     let waiting = fill().map_or_else(|cause| cause.to_string(), |waiting| waiting.to_string());
     drop(writeln!(std::io::stdout(), "{waiting}"));
     ExitCode::SUCCESS
+}
+
+/// The thread that a process begins with ends; another one takes 150 MB.
+fn without_a_first_thread() -> ExitCode {
+    std::thread::spawn(|| {
+        let held = vec![1_u8; 150 << 20];
+        std::hint::black_box(&held);
+        wait_for_ever();
+    });
+    // SAFETY: ends this thread alone; nothing of it is used by the other.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    wait_for_ever()
 }
 
 /// Forks until refused; the children stay.
@@ -232,6 +251,10 @@ fn attempt(name: &str) -> i64 {
         "later call" => one(463),
         "unknown call" => one(500),
         "x32 call" => one(0x4000_0000 | libc::SYS_getpid),
+        "lease" => call(libc::SYS_fcntl, [0, 1_024, libc::F_WRLCK.into(), 0, 0, 0]),
+        "signal of a descriptor" => call(libc::SYS_fcntl, [0, 10, libc::SIGCONT.into(), 0, 0, 0]),
+        "limits of 1" => call(libc::SYS_prlimit64, [1, 0, 0, 0, 0, 0]),
+        "scheduling of 1" => call(libc::SYS_sched_setscheduler, [1, 5, 0, 0, 0, 0]),
         "setuid 0" => one(libc::SYS_setuid),
         "setgroups" => one(libc::SYS_setgroups),
         "kill 1" => call(libc::SYS_kill, [1, libc::SIGKILL.into(), 0, 0, 0, 0]),

@@ -3,6 +3,7 @@
 use crate::Test;
 use crate::rig::{PATIENCE, Rig, TestSandbox, shell};
 use hearth_sandbox::{ExitStatus, SandboxEvent};
+use rustix::process::{Signal, kill_process};
 use std::time::{Duration, Instant};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -11,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_start_thaws", a_start_thaws),
     ("the_frozen_can_be_terminated", the_frozen_can_be_terminated),
     ("many_freezes_in_a_row", many_freezes_in_a_row),
+    ("who_goes_on_all_the_same_is_frozen_again", who_goes_on_all_the_same_is_frozen_again),
 ];
 
 const BUSY: &str = "(while :; do :; done) & echo ready; while :; do :; done";
@@ -89,4 +91,21 @@ fn many_freezes_in_a_row(rig: &Rig) {
         sandbox.sandbox.thaw().unwrap();
     }
     assert_eq!(sandbox.exit_of(started.process), ExitStatus::Code(5));
+}
+
+/// A process that was told to go on, by a way that nobody has thought of.
+fn who_goes_on_all_the_same_is_frozen_again(rig: &Rig) {
+    if rig.sandboxes_capabilities().freeze == hearth_sandbox::Support::Full {
+        println!("SKIPPED (the kernel freezes here)");
+        return;
+    }
+    let sandbox = rig.sandbox();
+    sandbox.start_until_line(BUSY);
+    sandbox.sandbox.freeze().unwrap();
+    wait_until_frozen(&sandbox);
+    for pid in crate::rig::processes_in(sandbox.sandbox.pid()) {
+        kill_process(pid, Signal::CONT).unwrap();
+    }
+    wait_until_cpu_grows(&sandbox);
+    wait_until_frozen(&sandbox);
 }

@@ -75,19 +75,19 @@ fn memory_that_is_only_watched_ends_who_takes_too_much(rig: &Rig) {
     sandbox.empty();
     wait_until("it is given back", || used() < 10_000_000);
     // More than one process may have for data at all: refused when it asks.
-    let ran = sandbox.run("exec dd if=/dev/zero of=/dev/null bs=600M count=1");
+    let ran = sandbox.run("exec dd if=/dev/zero of=/dev/null bs=2000M count=1");
     assert!(ran.status != ExitStatus::Code(0) && ran.stderr.contains("memory"), "{ran:?}");
-    // Where /tmp is memory, so is what is in it.
-    if capabilities.tmp_quota != Support::Full {
-        sandbox.output("dd if=/dev/zero of=/tmp/some bs=1M count=50 2>/dev/null");
-        assert!(used() > 50_000_000, "{} bytes", used());
-        let started =
-            sandbox.sandbox.start(&crate::rig::shell("dd if=/dev/zero of=/tmp/more bs=1M count=100; sleep 1000"));
-        assert_eq!(sandbox.exit_of(started.unwrap().process), ExitStatus::Signal(9));
-    }
-    // What is frozen is left alone, and nothing of it is forgotten.
-    sandbox.sandbox.freeze().unwrap();
-    sandbox.sandbox.thaw().unwrap();
+    // Children without end, each of which is small enough.
+    let swarm = "while :; do /bin/hostile attempt 'hold 30' & done";
+    let started = sandbox.sandbox.start(&crate::rig::shell(swarm)).unwrap();
+    // Who makes them goes as well, unless it ends itself because it can make no more.
+    assert_ne!(sandbox.exit_of(started.process), ExitStatus::Code(0));
+    wait_until("the others are killed", || used() < 134_217_728);
+    sandbox.empty();
+    // Whose first thread has ended is still looked at.
+    let headless = crate::rig::program(&["/bin/hostile"], &["attempt", "hold 150 without a first thread"]);
+    let started = sandbox.sandbox.start(&headless).unwrap();
+    assert_eq!(sandbox.exit_of(started.process), ExitStatus::Signal(9));
 }
 
 /// The kernel would take some megabytes for each connection, and each function may have half a million of them.

@@ -7,6 +7,7 @@ use hearth_sandbox::{
     StartedProcess,
 };
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::Pid;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -239,6 +240,12 @@ fn wait_and_read(file: &mut File, bytes: &mut Vec<u8>) -> usize {
         Err(cause) if cause.kind() == ErrorKind::WouldBlock => 1,
         Err(cause) => panic!("{cause}"),
     }
+}
+
+/// Pids, as the host sees them, of the children of this PID 1.
+pub(crate) fn processes_in(pid_1: u32) -> Vec<Pid> {
+    let children = fs::read_to_string(format!("/proc/{pid_1}/task/{pid_1}/children")).unwrap();
+    children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
 pub(crate) fn wait_until(what: &str, mut is: impl FnMut() -> bool) {

@@ -47,14 +47,16 @@ impl Driver {
                 reply.send(verdict).unwrap_or_default();
             }
             Message::Launched { generation, result } => self.on_launched(generation, result),
-            Message::Retire => {
-                // If it was idle; if not, an invocation is on its way and will be sent elsewhere.
-                self.pool.withdraw(&self.me);
-                self.feed(Event::Retire);
-            }
+            Message::Retire => self.retire(),
             Message::Stop => self.feed(Event::Stop),
             Message::Terminated => self.feed(Event::Terminated),
         }
+    }
+
+    fn retire(&mut self) {
+        // If it was idle; if not, an invocation is on its way and will be sent elsewhere.
+        self.pool.withdraw(&self.me);
+        self.feed(Event::Retire);
     }
 
     fn on_invoke(&mut self, mut job: Job) {
@@ -133,10 +135,13 @@ impl Driver {
                 early.into_iter().for_each(|message| self.on_message(message));
                 exits.into_iter().for_each(|(process, status)| self.on_exit(process, status));
             }
+            Err((ErrorType::SandboxFailure, text)) => {
+                // A function can break its own sandbox; another launch in it would not do better.
+                tracing::error!(error = text, environment = self.me.id, "the runtime could not be started");
+                self.exit_text = text;
+                self.feed(Event::Lost);
+            }
             Err((fault, text)) => {
-                if fault == ErrorType::SandboxFailure {
-                    tracing::error!(error = text, environment = self.me.id, "the runtime could not be started");
-                }
                 self.exit_text = text;
                 self.feed(Event::RuntimeFailed { generation, fault });
             }
@@ -165,6 +170,10 @@ impl Driver {
         }
         let fault = if oom { ErrorType::RuntimeOutOfMemory } else { ErrorType::RuntimeExitError };
         self.feed(Event::RuntimeFailed { generation: self.machine.generation(), fault });
+        if oom && self.node.tmp_is_memory {
+            // A reset keeps /tmp, which may be what fills it: the next invocation would only be killed as well.
+            self.retire();
+        }
     }
 
     /// Whether the kernel has killed for want of memory since the launch. (Samples in between may have seen it first.)

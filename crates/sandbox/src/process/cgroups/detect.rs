@@ -7,6 +7,7 @@ use crate::process::standing::Standing;
 use crate::{SandboxError, Support};
 use hearth_init::{Failure, Trying};
 use rustix::fs::Access;
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,11 @@ impl Mounts {
     pub(crate) fn read() -> Result<Self, Failure> {
         let path = "/proc/self/mountinfo";
         fs::read_to_string(path).map(|table| Self::parse(&table)).trying(|| format!("read {path}"))
+    }
+
+    /// All mount points.
+    fn all(&self) -> impl Iterator<Item = &Path> {
+        self.v1.values().chain(&self.v2).map(PathBuf::as_path)
     }
 
     /// The first mount of each counts. Source: proc_pid_mountinfo(5).
@@ -51,6 +57,8 @@ impl Mounts {
 /// The layout here, with the name that all our directories at the top get.
 pub(crate) fn detect(mounts: &Mounts, name: &str, standing: &Standing) -> Box<dyn Layout> {
     match *standing {
+        // A container may show all of it, and let nobody change it.
+        Standing::Host if mounts.all().any(is_read_only) => Box::new(Nothing { remedy: READ_ONLY }),
         Standing::Host => of_host(mounts, name),
         Standing::Namespace { user, .. } => handed_over(mounts, name, user),
     }
@@ -146,10 +154,15 @@ fn is_ours(directory: &Path) -> bool {
     is_writable(directory) && is_writable(&directory.join("cgroup.procs"))
 }
 
+fn is_read_only(path: &Path) -> bool {
+    rustix::fs::access(path, Access::WRITE_OK) == Err(Errno::ROFS)
+}
+
 fn is_writable(path: &Path) -> bool {
     rustix::fs::access(path, Access::WRITE_OK).is_ok()
 }
 
+const READ_ONLY: &str = "control groups cannot be changed here: mount -o remount,rw /sys/fs/cgroup";
 const MOUNT: &str = "no control groups are mounted: mount -t cgroup2 none /sys/fs/cgroup";
 const DELEGATE: &str = "no control groups were handed over: systemd-run --user --scope -p Delegate=yes hearth up, or \
                         once as root: hearth doctor --delegate";

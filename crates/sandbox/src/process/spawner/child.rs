@@ -8,7 +8,7 @@ use super::protocol::{FRAME_BYTES, Reply, Request};
 use hearth_init::channel::{Channel, Message, Received};
 use hearth_init::filter::Filters;
 use hearth_init::network::{Host, Link, Plan as Network};
-use hearth_init::pid1::{self, Plan};
+use hearth_init::pid1::{self, Confinement, Plan};
 use hearth_init::sys::{self, Cloned};
 use hearth_init::{Failure, Trying};
 use rustix::fs::{Mode, OFlags};
@@ -78,9 +78,12 @@ fn spare_nobody_from_the_oom_killer() {
     }
 }
 
-/// Whether this kernel can filter system calls.
+/// Whether this kernel can filter system calls: asked of itself, because a container may not show what it says in `/proc`.
 pub(crate) fn seccomp_is_there() -> bool {
-    Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
+    let action = libc::SECCOMP_RET_ERRNO;
+    // SAFETY: the number outlives the call, which changes nothing.
+    let available = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const action) };
+    available == 0
 }
 
 fn answer(channel: &Channel, message: Message, filters: Option<&Filters>) -> Result<(), Failure> {
@@ -104,7 +107,7 @@ fn carry_out(message: Message, filters: Option<&Filters>) -> Result<(Reply, Vec<
             sys::enter_namespace(namespace.as_fd(), libc::CLONE_NEWCGROUP).map(|()| (Reply::Done, Vec::new()))
         }
         Request::Probe => probe(&descriptors.next().ok_or_else(none)?).map(|()| (Reply::Done, Vec::new())),
-        Request::Prepare { tree, devices, resolver, maps, exposed, link } => {
+        Request::Prepare { tree, devices, resolver, maps, watched, exposed, link } => {
             let network = Network { exposed, link: link.map(hold).transpose()? };
             let control = Channel::from(descriptors.next().ok_or_else(none)?);
             let user_namespace = user_namespace::create(&maps)?;
@@ -113,8 +116,8 @@ fn carry_out(message: Message, filters: Option<&Filters>) -> Result<(Reply, Vec<
             match unsafe { sys::clone_process(NAMESPACES, cgroup.as_ref().map(AsFd::as_fd)) }? {
                 Cloned::Child => {
                     let (tree, devices, resolver) = (Path::new(&tree), Path::new(&devices), Path::new(&resolver));
-                    let identity = maps.identity;
-                    pid1::run(Plan { tree, devices, resolver, network, user_namespace, identity, control, filters })
+                    let confinement = Confinement { identity: maps.identity, filters, watched };
+                    pid1::run(Plan { tree, devices, resolver, network, user_namespace, control, confinement })
                 }
                 Cloned::Parent { pid, pidfd } => {
                     Ok((Reply::Prepared { pid: pid.cast_unsigned() }, vec![pidfd, user_namespace]))

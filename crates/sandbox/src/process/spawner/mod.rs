@@ -38,6 +38,8 @@ pub(crate) struct Order<'a> {
     pub(crate) link: Option<LinkOrder>,
     /// Its user namespace.
     pub(crate) maps: Maps,
+    /// Whether control groups leave something to a watchdog.
+    pub(crate) watched: bool,
     /// Where PID 1 is born.
     pub(crate) birth: &'a Entry,
     /// PID 1's end of its channel to the worker.
@@ -104,6 +106,7 @@ impl Spawners {
             devices: order.devices.to_owned(),
             resolver: order.resolver.to_owned(),
             maps: order.maps.clone(),
+            watched: order.watched,
             exposed: order.exposed.to_vec(),
             link: order.link.clone(),
         };

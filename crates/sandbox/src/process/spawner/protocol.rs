@@ -17,7 +17,15 @@ pub(super) enum Request {
     /// Clone a process into the cgroup sent along, and say whether it lived.
     Probe,
     /// Make a sandbox. Descriptors: PID 1's end of its channel; then, if it shall be born in one, a cgroup.
-    Prepare { tree: String, devices: String, resolver: String, maps: Maps, exposed: Vec<u16>, link: Option<LinkOrder> },
+    Prepare {
+        tree: String,
+        devices: String,
+        resolver: String,
+        maps: Maps,
+        watched: bool,
+        exposed: Vec<u16>,
+        link: Option<LinkOrder>,
+    },
 }
 
 /// What the spawner answers.
@@ -46,12 +54,13 @@ impl Request {
         match self {
             Self::Settle { joins } => Writer::new(1).flag(*joins).frame(),
             Self::Probe => Writer::new(2).frame(),
-            Self::Prepare { tree, devices, resolver, maps, exposed, link } => {
+            Self::Prepare { tree, devices, resolver, maps, watched, exposed, link } => {
                 let Maps { owner, uids, gids, identity } = maps;
                 let ports: Vec<String> = exposed.iter().map(ToString::to_string).collect();
                 let frame = Writer::new(3).text(tree).text(devices).text(resolver);
                 let frame = frame.number(owner.cast_signed()).text(uids).text(gids);
-                let frame = frame.flag(*identity == Identity::OneUser).texts(&ports).flag(link.is_some());
+                let frame =
+                    frame.flag(*identity == Identity::OneUser).flag(*watched).texts(&ports).flag(link.is_some());
                 match link {
                     None => frame.frame(),
                     Some(LinkOrder { name, group, address }) => {
@@ -72,6 +81,7 @@ impl Request {
                 devices: fields.text()?,
                 resolver: fields.text()?,
                 maps: maps(&mut fields)?,
+                watched: fields.flag()?,
                 exposed: fields.texts()?.iter().filter_map(|port| port.parse().ok()).collect(),
                 link: if fields.flag()? { Some(link(&mut fields)?) } else { None },
             },
@@ -134,6 +144,7 @@ mod tests {
                 gids: "3 4 5".into(),
                 identity: Identity::OneUser,
             },
+            watched: true,
             exposed: vec![80, 65_535],
             link,
         }
