@@ -236,7 +236,7 @@ def test_invoke_by_another_process_than_boto3(services):
         assert answer.headers["X-Amz-Executed-Version"] == "$LATEST"
 
 
-def test_wrong_options_are_refused(tmp_path):
+def test_wrong_options_are_refused():
     for options in (["--listen", "nowhere"], ["--idle-timeout", "soon"], ["--billing", "free"], ["--account", "12"]):
         with pytest.raises(NotStarted):
-            Service(*options, data=tmp_path / "data")
+            Service(*options)

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
+from support import ordinary
 from support.functions import Function, zipped
 from support.service import ROLE, RUNTIMES
 
@@ -169,7 +170,7 @@ def write(path):
 answer = [open("/opt/shared").read(), open("/opt/deep/a/b").read(), sorted(os.listdir("/opt/own")),
     write("/opt/new"), write("/opt/shared"), os.stat("/opt/shared").st_uid, oct(os.stat("/opt").st_mode)]"""
     read_only = "Read-only file system"
-    assert made.invoke({"run": run}).json == ["4", "4", list("01234"), read_only, read_only, 0, "0o40755"]
+    assert made.invoke({"run": run}).json == ["4", "4", list("01234"), read_only, read_only, ordinary.root(), "0o40755"]
     made.configure(Layers=layers[::-1])
     assert made.invoke({"run": "answer = open('/opt/shared').read()"}).json == "0"
 

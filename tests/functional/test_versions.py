@@ -88,8 +88,8 @@ def test_an_alias_moves_and_shares(function):
     wait_for("the event", lambda: f"END RequestId: {event.request_id}" in made.log())
 
 
-def test_versions_survive_a_kill(services, tmp_path):
-    service = services(data=tmp_path)
+def test_versions_survive_a_kill(services):
+    service = services()
     made = Function(service, saying("one"))
     made.client.publish_version(FunctionName=made.name)
     made.replace(saying("two"))

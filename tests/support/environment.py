@@ -66,8 +66,8 @@ class Environment:
         """CPU time the function's cgroup has used, by the kernel's own accounting; without one, its processes."""
         cgroups = self.cgroups()
         if not any("hearth" in str(directory) for directory in cgroups.values()):
-            ticks = [sum(map(int, leftovers.stat_fields(pid)[11:15])) for pid in self.processes()]
-            return sum(ticks) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+            tasks = [task for pid in self.processes() for task in Path(f"/proc/{pid}/task").iterdir()]
+            return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
         if "cpuacct" in cgroups:
             return int((cgroups["cpuacct"] / "cpuacct.usage").read_text())
         for line in (cgroups[""] / "cpu.stat").read_text().splitlines():

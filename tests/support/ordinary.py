@@ -56,3 +56,8 @@ def environment(variables):
         return variables
     home = str(place() / "home")
     return {**variables, "HOME": home, "TMPDIR": home, "HEARTH_RUNTIMES": str(place() / "runtimes")}
+
+
+def root():
+    """Who owns inside what is root's there: without ids to give there is only the function's own user."""
+    return 993 if USER else 0
