@@ -6,7 +6,7 @@
 use crate::output::{self, Output};
 use crate::service::{self, Service, Settings};
 use crate::signals::Stop;
-use crate::{client, duration, runtimes};
+use crate::{client, duration, privilege, runtimes};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use hearth_core::billing;
@@ -122,7 +122,10 @@ pub(crate) async fn run(args: UpArgs, output: Output) -> anyhow::Result<ExitCode
         tracing::warn!(address = %args.listen.address, "whoever reaches this address can deploy and run functions");
     }
     let mut service = Service::start(settings(args)?).await?;
-    if let Some(reason) = service.capabilities().network_reason {
+    // For an ordinary user it is the default, and the first line says so.
+    if !privilege::is_ordinary()
+        && let Some(reason) = service.capabilities().network_reason
+    {
         tracing::warn!("network isolated, functions reach nothing outside: {reason}");
     }
     announce(&service, output)?;
