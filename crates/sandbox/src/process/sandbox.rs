@@ -152,11 +152,18 @@ impl ProcessSandbox {
 
     fn set_frozen(&self, frozen: bool) -> Result<(), SandboxError> {
         let by_kernel = self.with_group(|group| group.freeze(frozen).map(|()| group.has_freezer()))?;
+        let meter = self.meter();
+        if !frozen {
+            // Before the order: the watchdog would take who goes on for somebody to stop again.
+            meter.iter().for_each(|meter| meter.set_frozen(false));
+        }
         if !by_kernel {
             self.order(if frozen { Order::Freeze } else { Order::Thaw }, &[])?;
         }
+        if frozen {
+            meter.iter().for_each(|meter| meter.set_frozen(true));
+        }
         self.frozen.store(frozen, Ordering::Release);
-        self.meter().iter().for_each(|meter| meter.set_frozen(frozen));
         Ok(())
     }
 

@@ -12,9 +12,9 @@ use hearth_init::{Failure, Trying};
 use rustix::fs::{Dir, Mode, OFlags, openat};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,8 @@ pub(crate) struct Meter {
     kills: AtomicU64,
     /// Since when too much has been in use at every look.
     over: Mutex<Option<Instant>>,
-    frozen: AtomicBool,
+    /// Held while an order to stop is sent.
+    frozen: Mutex<bool>,
     /// Whether that is by SIGSTOP.
     stops: bool,
     control: Arc<Channel>,
@@ -78,7 +79,7 @@ impl Meter {
         let processes = rustix::fs::open(&path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .trying(|| format!("open {path}"))?;
         let limit_bytes = limit_mb.map(|limit| u64::from(limit) << 20);
-        let (kills, over, frozen) = (AtomicU64::new(0), Mutex::default(), AtomicBool::new(false));
+        let (kills, over, frozen) = (AtomicU64::new(0), Mutex::default(), Mutex::new(false));
         Ok(Self { processes, limit_bytes, kills, over, frozen, stops, control })
     }
 
@@ -87,9 +88,14 @@ impl Meter {
         self.limit_bytes.is_some()
     }
 
-    /// A frozen sandbox is looked at less often.
+    /// A frozen sandbox is looked at less often. One that is not any more is not stopped again: whatever was to stop it has
+    /// been sent when this returns, so that an order to go on is the last word.
     pub(crate) fn set_frozen(&self, frozen: bool) {
-        self.frozen.store(frozen, Ordering::Release);
+        *self.frozen() = frozen;
+    }
+
+    fn frozen(&self) -> MutexGuard<'_, bool> {
+        self.frozen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As the kernel's counters would say it; what several processes share is counted for each.
@@ -137,14 +143,16 @@ impl Meter {
     }
 
     fn enforce(&self, frozen_too: bool) {
-        let frozen = self.frozen.load(Ordering::Acquire);
-        if frozen && !frozen_too {
+        if *self.frozen() && !frozen_too {
             return;
         }
         // PID 1 may be gone, or ending: then there is nothing to limit.
         let Ok(measured) = self.measure() else { return };
-        if frozen && self.stops && !measured.stopped && self.frozen.load(Ordering::Acquire) {
-            self.order(Order::Freeze);
+        if self.stops && !measured.stopped {
+            let frozen = self.frozen();
+            if *frozen {
+                self.order(Order::Freeze);
+            }
         }
         if let Some(limit) = self.limit_bytes {
             self.enforce_memory(measured, limit);
@@ -165,8 +173,10 @@ impl Meter {
         processes.sort_unstable();
         while let Some((bytes, process)) = processes.pop().filter(|_| left > limit || everybody) {
             left = left.saturating_sub(bytes);
-            if self.order(Order::Kill { process }) {
-                self.kills.fetch_add(1, Ordering::AcqRel);
+            // Before the order: whoever hears of the end asks why.
+            self.kills.fetch_add(1, Ordering::AcqRel);
+            if !self.order(Order::Kill { process }) {
+                self.kills.fetch_sub(1, Ordering::AcqRel);
             }
         }
     }
@@ -303,7 +313,7 @@ mod tests {
             kills: AtomicU64::new(0),
             over: Mutex::default(),
             stops: true,
-            frozen: AtomicBool::new(false),
+            frozen: Mutex::new(false),
             control: Arc::new(control),
         };
         let usage = meter.usage().unwrap();
