@@ -107,18 +107,10 @@ fn become_function(channel: &Channel, doors: &[OwnedFd], confinement: Confinemen
     // the host; one is the value at which it does not.
     sys::limit(Resource::Core, 1, Some(1))?;
     confinement.identity.become_function()?;
-    if confinement.watched {
-        volunteer_for_the_oom_killer();
-    }
     let Some(filters) = confinement.filters else { return Ok(()) };
     [&filters.processes].into_iter().chain(confinement.watched.then_some(&filters.watched)).try_for_each(|filter| {
         crate::filter::install(filter).map_err(io::Error::other).trying(|| "install the filter of processes".to_owned())
     })
-}
-
-/// Should the host run out of memory after all, functions go first. One that takes this back is where it was before.
-fn volunteer_for_the_oom_killer() {
-    drop(std::fs::write("/proc/self/oom_score_adj", "1000"));
 }
 
 fn redirect(stdout: &OwnedFd, stderr: &OwnedFd) -> Result<(), Failure> {

@@ -60,6 +60,7 @@ fn memory_that_is_only_watched_ends_who_takes_too_much(rig: &Rig) {
         return;
     }
     let sandbox = rig.sandbox();
+    assert_eq!(sandbox.output("cat /proc/self/oom_score_adj"), "1000", "should it be too much for the host after all");
     let hold = |megabytes: u32| {
         let attempt = format!("hold {megabytes}");
         sandbox.sandbox.start(&crate::rig::program(&["/bin/hostile"], &["attempt", &attempt])).unwrap()
