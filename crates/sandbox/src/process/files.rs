@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Devices of every sandbox and their minor numbers; the major is that of memory devices.
 const DEVICES: [(&str, u32); 5] = [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)];
@@ -26,8 +27,8 @@ const LINKS: [(&str, &str); 4] = [
 pub(crate) struct Files {
     /// Becomes `/dev`.
     pub(crate) devices: PathBuf,
-    /// Whether that is a mount of ours.
-    devices_are_mounted: bool,
+    /// Whether that is a mount of ours, and still there.
+    devices_are_mounted: AtomicBool,
     /// Empty file systems to copy.
     pub(crate) templates: PathBuf,
     /// `/tmp` of each sandbox, for the moment until it is mounted.
@@ -49,7 +50,7 @@ impl Files {
         let data = std::path::absolute(data).trying(|| format!("make {} absolute", data.display()))?.join("sandbox");
         let files = Self {
             devices: data.join("dev"),
-            devices_are_mounted: !standing.is_host(),
+            devices_are_mounted: AtomicBool::new(false),
             templates: data.join("templates"),
             images: data.join("images"),
             memory: data.join("meminfo"),
@@ -65,7 +66,7 @@ impl Files {
         files.sweep()?;
         fs::write(&files.resolver, format!("nameserver {SERVICE}\n"))
             .trying(|| format!("write {}", files.resolver.display()))?;
-        if files.devices_are_mounted { borrow_devices(&files.devices) } else { make_devices(&files.devices) }?;
+        if standing.is_host() { make_devices(&files.devices) } else { files.borrow_devices() }?;
         Ok(files)
     }
 
@@ -79,9 +80,24 @@ impl Files {
         Ok(())
     }
 
+    /// Device nodes of the host, on a file system in memory that only our own mount namespace has: an ordinary user can
+    /// make none.
+    fn borrow_devices(&self) -> Result<(), Failure> {
+        Tree::mount("tmpfs", &[("size", "64k"), ("mode", "0755")], SAFE)?.attach(&self.devices)?;
+        self.devices_are_mounted.store(true, Ordering::Release);
+        let empty = self.devices.join("empty");
+        fs::create_dir(&empty).trying(|| format!("create {}", empty.display()))?;
+        for (name, _) in DEVICES {
+            let path = self.devices.join(name);
+            fs::write(&path, "").trying(|| format!("create {}", path.display()))?;
+            Tree::of(&Path::new("/dev").join(name))?.attach(&path)?;
+        }
+        make_links(&self.devices)
+    }
+
     /// Unmounts what is mounted below the service's data, which could not be removed otherwise.
     pub(crate) fn unmount(&self) -> Result<(), Failure> {
-        if !self.devices_are_mounted {
+        if !self.devices_are_mounted.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
         unmount(&self.devices, UnmountFlags::DETACH).trying(|| format!("unmount {}", self.devices.display()))
@@ -114,6 +130,15 @@ impl Files {
     }
 }
 
+impl Drop for Files {
+    fn drop(&mut self) {
+        // A start that failed.
+        if let Err(failure) = self.unmount() {
+            tracing::warn!("{}", failure.line());
+        }
+    }
+}
+
 /// A name next to `path` that no other thread uses.
 pub(crate) fn tempfile_name(path: &Path) -> PathBuf {
     path.with_extension(format!("{}.unfinished", rustix::thread::gettid().as_raw_nonzero()))
@@ -129,20 +154,6 @@ fn make_devices(directory: &Path) -> Result<(), Failure> {
             made => made.trying(what)?,
         }
         chmod(&path, Mode::from_raw_mode(0o666)).trying(what)?; // mknod obeyed the umask
-    }
-    make_links(directory)
-}
-
-/// Those of the host, on a file system in memory that only our own mount namespace has: an ordinary user can make no
-/// device nodes.
-fn borrow_devices(directory: &Path) -> Result<(), Failure> {
-    Tree::mount("tmpfs", &[("size", "64k"), ("mode", "0755")], SAFE)?.attach(directory)?;
-    let empty = directory.join("empty");
-    fs::create_dir(&empty).trying(|| format!("create {}", empty.display()))?;
-    for (name, _) in DEVICES {
-        let path = directory.join(name);
-        fs::write(&path, "").trying(|| format!("create {}", path.display()))?;
-        Tree::of(&Path::new("/dev").join(name))?.attach(&path)?;
     }
     make_links(directory)
 }
@@ -181,7 +192,7 @@ mod tests {
             templates: data.path().to_owned(),
             trial: data.path().to_owned(),
             devices: data.path().to_owned(),
-            devices_are_mounted: false,
+            devices_are_mounted: AtomicBool::new(false),
             memory: memory.clone(),
             layers: data.path().to_owned(),
         };

@@ -30,7 +30,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("attempt") => return attempts::run(&arguments[1]),
-        Some("owner") => return leftovers::own(&arguments[1], arguments.get(2).is_some()),
+        Some("owner") => {
+            // As a service of its own would: what it mounts goes with it.
+            standing::become_root_of_a_namespace().unwrap();
+            return leftovers::own(&arguments[1], arguments.get(2).is_some());
+        }
         _ => {}
     }
     let tests: Vec<Test> = [

@@ -197,6 +197,8 @@ fn nat_that_cannot_be_had_is_said(rig: &Rig) {
             ProcessSandboxes::start(ProcessConfig { network, ..nat(rig, "refused") })
         };
         assert!(with(NetworkWish::Nat).unwrap_err().to_string().contains("only root"));
+        // Nothing is mounted there any more.
+        fs::remove_dir_all(rig.home.path().join("refused")).unwrap();
         let fallen_back = with(NetworkWish::NatIfPossible).unwrap().capabilities();
         assert_eq!(fallen_back.network, Mode::Isolated);
         assert!(fallen_back.network_reason.unwrap().contains("only root"));
