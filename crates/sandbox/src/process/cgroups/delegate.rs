@@ -4,9 +4,9 @@
 //! The user gets directories below which limits can be set, never the limits of those directories themselves. It lasts
 //! until the next boot.
 
-use super::detect::{Mounts, handed_over_directory, has_memory};
+use super::detect::{Mounts, controllers, handed_over_directory, has_memory};
 use super::directory;
-use super::v2::{SUPERVISOR, WANTED};
+use super::v2::{SUPERVISOR, hand_down, wanted_of};
 use crate::SandboxError;
 use hearth_init::{Failure, Trying};
 use std::collections::BTreeSet;
@@ -59,8 +59,7 @@ pub fn hand_over(user: u32, group: u32, process: Option<u32>) -> Result<HandedOv
 
 fn hand_over_v2(root: &Path, user: u32, group: u32, process: Option<u32>) -> Result<PathBuf, Failure> {
     if has_memory(root) {
-        let all = WANTED.map(|controller| format!("+{controller}")).join(" ");
-        directory::write(root, "cgroup.subtree_control", &all)?;
+        hand_down(root, &wanted_of(&controllers(root)))?;
     }
     let own = root.join(handed_over_directory(user));
     let supervisor = own.join(SUPERVISOR);

@@ -87,7 +87,9 @@ fn handed_over(mounts: &Mounts, name: &str, user: u32) -> Box<dyn Layout> {
         Some(parent) if own.ends_with(SUPERVISOR) && is_ours(parent) => parent.to_owned(),
         _ => own,
     });
-    let unified = own.filter(|own| is_ours(own) && is_writable(&own.join("cgroup.subtree_control")));
+    // The hierarchy's own root, with every process of the host in it, is never handed over: it alone has no type.
+    let is_below = |own: &Path| own.join("cgroup.type").exists();
+    let unified = own.filter(|own| is_below(own) && is_ours(own) && is_writable(&own.join("cgroup.subtree_control")));
     if let Some(root) = unified.as_deref().filter(|root| has_memory(root)) {
         return Box::new(V2::new(root, name, &controllers(root), true));
     }
@@ -142,7 +144,7 @@ fn own_group() -> Option<String> {
     groups.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
 }
 
-fn controllers(root: &Path) -> String {
+pub(super) fn controllers(root: &Path) -> String {
     fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default()
 }
 

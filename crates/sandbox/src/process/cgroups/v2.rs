@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// The controllers that limit.
-pub(super) const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
+const WANTED: [&str; 3] = ["memory", "cpu", "pids"];
 const SPAWNERS: &str = "spawners";
 
 /// Where the service itself is, below a directory that was handed over: such a one can hand controllers down only while
@@ -39,12 +39,11 @@ pub(crate) struct V2 {
 
 impl V2 {
     pub(crate) fn new(root: &Path, name: &str, available: &str, delegated: bool) -> Self {
-        let there = |wanted: &&str| available.split_whitespace().any(|controller| controller == *wanted);
         Self {
             root: root.to_owned(),
             delegated,
             parent: root.join(name),
-            controllers: WANTED.into_iter().filter(there).collect(),
+            controllers: wanted_of(available),
             enabled: OnceLock::new(),
         }
     }
@@ -79,9 +78,20 @@ impl V2 {
     }
 
     fn hand_down(&self, directory: &Path) -> Result<(), Failure> {
-        let all: String = self.controllers.iter().map(|controller| format!("+{controller} ")).collect();
-        directory::write(directory, "cgroup.subtree_control", all.trim_end())
+        hand_down(directory, &self.controllers)
     }
+}
+
+/// Those of `cgroup.controllers` that limit.
+pub(super) fn wanted_of(available: &str) -> Vec<&'static str> {
+    let there = |wanted: &&str| available.split_whitespace().any(|controller| controller == *wanted);
+    WANTED.into_iter().filter(there).collect()
+}
+
+/// What is below the directory can use these controllers from then on.
+pub(super) fn hand_down(directory: &Path, controllers: &[&str]) -> Result<(), Failure> {
+    let all: String = controllers.iter().map(|controller| format!("+{controller} ")).collect();
+    directory::write(directory, "cgroup.subtree_control", all.trim_end())
 }
 
 impl Layout for V2 {
