@@ -1,7 +1,7 @@
 //! Frozen means that nothing runs: not a nanosecond of CPU.
 
 use crate::Test;
-use crate::rig::{PATIENCE, Rig, TestSandbox, shell};
+use crate::rig::{PATIENCE, Rig, TestSandbox, shell, wait_until};
 use hearth_sandbox::{ExitStatus, SandboxEvent};
 use rustix::process::{Signal, kill_process};
 use std::time::{Duration, Instant};
@@ -102,10 +102,13 @@ fn who_goes_on_all_the_same_is_frozen_again(rig: &Rig) {
     let sandbox = rig.sandbox();
     sandbox.start_until_line(BUSY);
     sandbox.sandbox.freeze().unwrap();
-    wait_until_frozen(&sandbox);
-    for pid in crate::rig::processes_in(sandbox.sandbox.pid()) {
-        kill_process(pid, Signal::CONT).unwrap();
-    }
-    wait_until_cpu_grows(&sandbox);
+    let before = wait_until_frozen(&sandbox);
+    wait_until("it goes on", || {
+        // Again, if it was frozen again before its CPU time had a chance to show.
+        for pid in crate::rig::processes_in(sandbox.sandbox.pid()) {
+            kill_process(pid, Signal::CONT).unwrap();
+        }
+        cpu(&sandbox) > before
+    });
     wait_until_frozen(&sandbox);
 }
