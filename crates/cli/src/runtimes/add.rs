@@ -8,6 +8,7 @@ use super::progress::Progress;
 use super::recipe::Need;
 use super::shelf::{Shelf, find};
 use super::tools::Tools;
+use crate::privilege;
 use anyhow::{Context as _, bail, ensure};
 use hearth_api::runtime_tree::{FORMAT, RuntimeTree};
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ const ARCHITECTURE: &str = "x86_64";
 const KERNEL_MINIMUM: &str = "3.2.0";
 
 /// Makes every one of `runtimes` that is not in `directory` yet, one after the other; `done` hears of each, and whether
-/// it had to be made. `from` is what to make it from, where that is not for the recipe to say.
+/// it had to be made. `from` is what to make it from, where that is not for the recipe to say. Before any thread exists.
 ///
 /// # Errors
 ///
@@ -35,6 +36,7 @@ pub(super) fn add(
     if let (None, Some(present)) = (from, all_present(directory, runtimes)) {
         return present.iter().try_for_each(|tree| done(tree, false));
     }
+    privilege::become_root()?; // which what watches for an interrupt, a thread, would forbid
     let tools = Tools::new(Interrupt::watch()?);
     let busy = || Progress::waiting("runtimes", "waiting for another `hearth runtimes` to finish…");
     let shelf = Shelf::lock(directory, busy)?;

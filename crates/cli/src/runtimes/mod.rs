@@ -79,7 +79,6 @@ pub(crate) fn run(args: RuntimesArgs, json: bool) -> anyhow::Result<()> {
         Command::Add { names, from } => {
             ensure!(from.is_none() || names.len() == 1, "--from makes one runtime at a time");
             let from = from.map(absolute).transpose()?;
-            privilege::become_root()?;
             add::add(&directory, &names, from.as_deref(), |tree, made| say(tree, made, json))
         }
         Command::Rm { names } => {
