@@ -6,9 +6,10 @@ Each refusal has its counterpart that works, so that a row does not pass because
 import socket
 
 import pytest
-from test_escape import DENIED, NO_FAMILY, ROWS, UNREACHABLE, attempt_all
+from test_escape import attempt_all
 
 from support.functions import Function
+from support.refusals import DENIED, NO_FAMILY, ROWS, UNREACHABLE
 from support.service import Service
 from support.world import DNS, HOST, HOST_TOO, METADATA, NOBODY, OTHER_METADATA, WEB, World
 
