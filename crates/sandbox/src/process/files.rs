@@ -67,6 +67,9 @@ impl Files {
         fs::write(&files.resolver, format!("nameserver {SERVICE}\n"))
             .trying(|| format!("write {}", files.resolver.display()))?;
         if standing.is_host() { make_devices(&files.devices) } else { files.borrow_devices() }?;
+        for (path, mode) in [(&files.devices, 0o755), (&empty, 0o755), (&files.resolver, 0o644)] {
+            show(path, mode).trying(|| format!("show {} to functions", path.display()))?;
+        }
         Ok(files)
     }
 
@@ -110,7 +113,8 @@ impl Files {
             // The first one stays: another thread may have opened it already, and a file that has been replaced has no
             // name under which it could be mounted.
             let unfinished = tempfile_name(&path);
-            let linked = fs::write(&unfinished, memory_text(memory_mb)).and_then(|()| {
+            let written = fs::write(&unfinished, memory_text(memory_mb)).and_then(|()| show(&unfinished, 0o644));
+            let linked = written.and_then(|()| {
                 let linked = fs::hard_link(&unfinished, &path);
                 fs::remove_file(&unfinished).and(linked)
             });
@@ -137,6 +141,11 @@ impl Drop for Files {
             tracing::warn!("{}", failure.line());
         }
     }
+}
+
+/// Lets functions, who are another user, see what the umask may have hidden.
+fn show(path: &Path, mode: u32) -> io::Result<()> {
+    Ok(chmod(path, Mode::from_raw_mode(mode))?)
 }
 
 /// A name next to `path` that no other thread uses.

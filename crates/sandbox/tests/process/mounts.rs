@@ -1,8 +1,11 @@
 //! What a function sees: its code, layers, `/tmp`, devices, memory; and nothing of the host.
 
 use crate::Test;
-use crate::rig::Rig;
+use crate::rig::{Rig, config};
 use hearth_sandbox::SandboxError;
+use hearth_sandbox::process::ProcessSandboxes;
+use rustix::fs::Mode;
+use rustix::process::umask;
 use std::fs;
 use std::io::{Read, Write};
 
@@ -10,6 +13,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("namespaces_are_its_own", namespaces_are_its_own),
     ("code_is_roots_and_read_only", code_is_roots_and_read_only),
     ("layers_merge_and_later_wins", layers_merge_and_later_wins),
+    ("what_functions_see_is_not_the_umasks_business", what_functions_see_is_not_the_umasks_business),
     ("tmp_has_its_size_and_mode", tmp_has_its_size_and_mode),
     ("memory_facts_are_the_functions", memory_facts_are_the_functions),
     ("devices_work_and_are_few", devices_work_and_are_few),
@@ -59,6 +63,16 @@ fn layers_merge_and_later_wins(rig: &Rig) {
     assert_eq!(all.output("cat /opt/both /opt/one /opt/two /opt/three"), "second123");
     assert!(all.run("echo x > /opt/both").stderr.contains("Read-only"));
     assert_eq!(with(&[&second, &first]).output("cat /opt/both"), "first");
+}
+
+fn what_functions_see_is_not_the_umasks_business(rig: &Rig) {
+    let usual = umask(Mode::from_raw_mode(0o077));
+    let sandboxes = ProcessSandboxes::start(config(&rig.home.path().join("umask"), "test-umask")).unwrap();
+    let sandbox = rig.blank_of(&sandboxes, &rig.tree).unwrap();
+    sandbox.sandbox.assign(&rig.assignment()).unwrap();
+    umask(usual);
+    let seen = sandbox.output("cat /dev/null && grep -c nameserver /etc/resolv.conf && head -c 8 /proc/meminfo");
+    assert_eq!(seen, "1\nMemTotal");
 }
 
 fn tmp_has_its_size_and_mode(rig: &Rig) {
