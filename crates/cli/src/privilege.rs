@@ -73,7 +73,8 @@ fn sudo() -> String {
     // What sudo would not pass on.
     let runtimes = std::env::var("HEARTH_RUNTIMES").ok().map(|directory| format!("HEARTH_RUNTIMES={directory}"));
     let variables = runtimes.into_iter().flat_map(|variable| ["env".to_owned(), variable]);
-    let words = ["sudo".to_owned()].into_iter().chain(variables).chain([program]).chain(std::env::args().skip(1));
+    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    let words = ["sudo".to_owned()].into_iter().chain(variables).chain([program]).chain(arguments);
     words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }
 
