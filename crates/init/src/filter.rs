@@ -100,10 +100,8 @@ const OF_PROCESSES: &[(i64, u8)] = &[
     (libc::SYS_setpriority, 1),
     (libc::SYS_ioprio_set, 1),
 ];
-/// `F_SETSIG`, `F_SETLEASE`, `F_NOTIFY`.
+/// `F_SETSIG`, which `libc` does not have (`fcntl(2)`).
 const SET_SIGNAL: i32 = 10;
-const SET_LEASE: i32 = 1_024;
-const NOTIFY: i32 = 1_026;
 
 /// The filters of a sandbox.
 #[derive(Clone, Debug)]
@@ -196,7 +194,7 @@ fn socket_kinds() -> Result<Vec<SeccompRule>, BackendError> {
 fn file_controls() -> Result<Vec<SeccompRule>, BackendError> {
     let but = |command: i32| argument(1, SeccompCmpOp::Ne, number(command));
     Ok(vec![
-        SeccompRule::new(vec![but(SET_LEASE)?, but(NOTIFY)?, but(SET_SIGNAL)?])?,
+        SeccompRule::new(vec![but(libc::F_SETLEASE)?, but(libc::F_NOTIFY)?, but(SET_SIGNAL)?])?,
         SeccompRule::new(vec![
             argument(1, SeccompCmpOp::Eq, number(SET_SIGNAL))?,
             argument(2, SeccompCmpOp::Ne, number(libc::SIGCONT))?,

@@ -77,7 +77,7 @@ impl Plan {
     }
 
     /// Makes the network of this process's namespace; gives the sockets of the service in their order: Runtime API,
-    /// resolver (UDP, TCP), Lambda's API, exposed ports. Needs root of the host.
+    /// resolver (UDP, TCP), Lambda's API, exposed ports. Needs the service's rights.
     ///
     /// # Errors
     ///

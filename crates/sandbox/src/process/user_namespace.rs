@@ -22,9 +22,9 @@ const LIMITS: [(&CStr, &[u8]); 2] =
 /// somebody outside may write a map of more than one id. Made by a child that does nothing else and lives until we hold
 /// the namespace.
 ///
-/// It belongs to an id of its own where there is one, not to root: what the kernel limits by user (inotify instances, pending signals,
-/// timers, message queues, locked memory) it charges to the owners of all namespaces around, too. Owned by root, one
-/// function could use up what root and every neighbour have together.
+/// It belongs to an id of its own where there is one, not to root: what the kernel limits by user (inotify instances,
+/// pending signals, timers, message queues, locked memory) it charges to the owners of all namespaces around, too. Owned
+/// by root, one function could use up what root and every neighbour have together.
 pub(crate) fn create(maps: &Maps) -> Result<OwnedFd, Failure> {
     make(maps).map(|(namespace, _)| namespace)
 }

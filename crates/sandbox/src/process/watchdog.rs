@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 
 /// Between two looks, at least and at most.
 const PERIOD: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
-/// How much longer a pause is than the look before it (ours: a twentieth of a core at most).
+/// How much longer a pause is than the look before it (ours: a twentieth of a core, unless so many sandboxes run that a
+/// look takes longer than the longest pause allows for).
 const PAUSE_PER_LOOK: u32 = 20;
 /// What one process may have for data beyond the function's memory (ours: runtimes reserve more than they use; Node.js 24
 /// some 570 MB, and the JVM does not start with less than 200).
@@ -159,8 +160,8 @@ impl Meter {
         }
     }
 
-    /// The largest first, until the rest is within the limit. Where that does not help for a while, new ones are made faster
-    /// than that: then everybody.
+    /// The largest first, until the rest is within the limit. Where that does not help for a while, new ones are made
+    /// faster than that: then everybody.
     fn enforce_memory(&self, measured: Measured, limit: u64) {
         let mut left = measured.bytes();
         let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
