@@ -122,10 +122,24 @@ impl Meter {
             if process == 1 {
                 continue; // its memory is not the function's
             }
-            measured.stopped &= matches!(state(&stat), Some('T' | 'Z' | 'X'));
+            measured.stopped &= self.is_stopped(process, &stat);
             measured.processes.push((self.memory_of(process), process));
         }
         Ok(measured)
+    }
+
+    fn is_stopped(&self, process: i32, stat: &str) -> bool {
+        // Who has ended may be its first thread alone.
+        let threads = || self.of_threads(process, "stat").all(|stat| matches!(state(&stat), Some('T' | 'Z' | 'X')));
+        matches!(state(stat), Some('T' | 'X')) || (state(stat) == Some('Z') && threads())
+    }
+
+    /// What a file of each thread of a process says.
+    fn of_threads(&self, process: i32, file: &str) -> impl Iterator<Item = String> {
+        let threads = self.list(&format!("{process}/task")).into_iter().flatten().filter_map(Result::ok);
+        threads.filter_map(move |thread| {
+            self.read(&format!("{process}/task/{}/{file}", thread.file_name().to_str().ok()?))
+        })
     }
 
     /// What is a process's own, page tables included, and what it has in common with others.
@@ -137,9 +151,7 @@ impl Meter {
         let own = self.read(&format!("{process}/status"));
         own.as_deref().and_then(of).unwrap_or_else(|| {
             // Its first thread has ended, and the memory is where the others are.
-            let threads = self.list(&format!("{process}/task")).into_iter().flatten().filter_map(Result::ok);
-            let status = |name: &str| self.read(&format!("{process}/task/{name}/status"));
-            threads.filter_map(|thread| of(&status(thread.file_name().to_str().ok()?)?)).next().unwrap_or(0)
+            self.of_threads(process, "status").find_map(|status| of(&status)).unwrap_or(0)
         })
     }
 

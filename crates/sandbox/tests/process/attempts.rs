@@ -82,7 +82,18 @@ pub(crate) fn run(name: &str) -> ExitCode {
         return fill_sockets();
     }
     if name == "hold 150 without a first thread" {
-        return without_a_first_thread();
+        return without_a_first_thread(|| {
+            let held = vec![1_u8; 150 << 20];
+            std::hint::black_box(&held);
+            wait_for_ever();
+        });
+    }
+    if name == "spin without a first thread" {
+        return without_a_first_thread(|| {
+            loop {
+                std::hint::spin_loop();
+            }
+        });
     }
     if let Some(megabytes) = name.strip_prefix("hold ").and_then(|number| number.parse::<usize>().ok()) {
         let held = vec![1_u8; megabytes << 20];
@@ -146,13 +157,9 @@ fn fill_sockets() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The thread that a process begins with ends; another one takes 150 MB.
-fn without_a_first_thread() -> ExitCode {
-    std::thread::spawn(|| {
-        let held = vec![1_u8; 150 << 20];
-        std::hint::black_box(&held);
-        wait_for_ever();
-    });
+/// The thread that a process begins with ends; another one goes on.
+fn without_a_first_thread(other: impl FnOnce() + Send + 'static) -> ExitCode {
+    std::thread::spawn(other);
     // SAFETY: ends this thread alone; nothing of it is used by the other.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
     wait_for_ever()

@@ -1,7 +1,7 @@
 //! Frozen means that nothing runs: not a nanosecond of CPU.
 
 use crate::Test;
-use crate::rig::{PATIENCE, Rig, TestSandbox, shell, wait_until};
+use crate::rig::{PATIENCE, Rig, TestSandbox, program, shell, wait_until};
 use hearth_sandbox::{ExitStatus, SandboxEvent};
 use rustix::process::{Signal, kill_process};
 use std::time::{Duration, Instant};
@@ -99,16 +99,23 @@ fn who_goes_on_all_the_same_is_frozen_again(rig: &Rig) {
         println!("SKIPPED (the kernel freezes here)");
         return;
     }
-    let sandbox = rig.sandbox();
-    sandbox.start_until_line(BUSY);
+    for busy in [shell(BUSY), program(&["/bin/hostile"], &["attempt", "spin without a first thread"])] {
+        let sandbox = rig.sandbox();
+        sandbox.sandbox.start(&busy).unwrap();
+        goes_on_and_is_frozen_again(&sandbox);
+    }
+}
+
+fn goes_on_and_is_frozen_again(sandbox: &TestSandbox<'_>) {
+    wait_until_cpu_grows(sandbox);
     sandbox.sandbox.freeze().unwrap();
-    let before = wait_until_frozen(&sandbox);
+    let before = wait_until_frozen(sandbox);
     wait_until("it goes on", || {
         // Again, if it was frozen again before its CPU time had a chance to show.
         for pid in crate::rig::processes_in(sandbox.sandbox.pid()) {
             kill_process(pid, Signal::CONT).unwrap();
         }
-        cpu(&sandbox) > before
+        cpu(sandbox) > before
     });
-    wait_until_frozen(&sandbox);
+    wait_until_frozen(sandbox);
 }
