@@ -68,7 +68,7 @@ pub(crate) struct Node {
     /// Weak: whoever is behind it has us.
     door: OnceLock<Weak<dyn FunctionDoor>>,
     draining: AtomicBool,
-    /// Whether what functions write to `/tmp` can be counted as their memory.
+    /// Whether what functions write to `/tmp` is counted as their memory.
     pub(crate) tmp_is_memory: bool,
 }
 
@@ -97,7 +97,9 @@ impl Worker {
     pub fn new(mut config: WorkerConfig) -> Self {
         let resolvers = Resolvers::new(std::mem::take(&mut config.dns));
         let (pools, clock) = (Pools::default(), Clock::start());
-        let tmp_is_memory = config.sandboxes.capabilities().tmp_quota != Support::Full;
+        let capabilities = config.sandboxes.capabilities();
+        // Control groups count a tmpfs; a watchdog does not.
+        let tmp_is_memory = capabilities.memory == Support::Full && capabilities.tmp_quota != Support::Full;
         let (door, draining) = (OnceLock::new(), AtomicBool::new(false));
         let node = Node { config, pools, clock, resolvers, door, draining, tmp_is_memory };
         Self { node: Arc::new(node) }
