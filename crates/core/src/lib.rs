@@ -3,6 +3,7 @@
 //! Nothing in this crate reads a clock, a file, a socket or a random number: time enters as an argument and effects
 //! leave as values. That is what makes the lifecycle testable with any order of events.
 
+pub mod bandwidth;
 pub mod billing;
 pub mod concurrency;
 pub mod dns;

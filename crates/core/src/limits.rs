@@ -29,6 +29,15 @@ pub const REQUEST_PAYLOAD_BYTES: usize = 6_291_456;
 pub const EVENT_PAYLOAD_BYTES: usize = 1_048_576;
 /// Buffered answer of the runtime, bytes (observed, RIE `interop/model.go`).
 pub const RESPONSE_PAYLOAD_BYTES: usize = 6_291_556;
+/// Streamed answer, bytes (documented: 200 MB; 20 MB before 2025).
+pub const STREAMED_PAYLOAD_BYTES: u64 = 209_715_200;
+/// How much of a streamed answer goes at any speed, bytes (documented: the first 6 MB).
+pub const STREAM_BURST_BYTES: u64 = 6 << 20;
+/// How fast the rest goes, MiB per second (documented: 2 MB/s); `hearth up --stream-rate` sets it.
+pub const STREAM_MIB_PER_S: u32 = 2;
+/// Pieces of a streamed answer that wait for a slow caller before the runtime has to wait (ours; each is at most what one
+/// read from the runtime's connection brings).
+pub const STREAM_PIECES: usize = 4;
 /// Zip file of an upload, bytes (documented).
 pub const ZIPPED_BYTES: u64 = 52_428_800;
 /// Code and layers unzipped, bytes (documented).
