@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 /// A future that can be stored.
@@ -16,7 +17,8 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What runs functions: one node's worker, or later a set of them.
 pub trait Environments: Send + Sync + Debug {
-    /// Runs one invocation in an execution environment of its own and answers when the runtime has.
+    /// Runs one invocation in an execution environment of its own and answers when the runtime has. What the runtime
+    /// streams goes to [`Invocation::stream`] meanwhile, all of it before the future completes.
     ///
     /// # Errors
     ///
@@ -78,12 +80,18 @@ pub struct Invocation {
     pub trace_id: Option<String>,
     /// Whether the answer must carry the end of the log (`LogType=Tail`): it then waits for REPORT.
     pub log_tail: bool,
+    /// Where a streamed answer goes as it comes; `None`: the caller wants it whole. Whoever does not read from it holds up
+    /// the runtime; whoever drops the other end holds up nothing.
+    pub stream: Option<ResponseSink>,
 }
+
+/// Takes a streamed answer in pieces. Make it with room for [`hearth_core::limits::STREAM_PIECES`].
+pub type ResponseSink = mpsc::Sender<Bytes>;
 
 /// How an invocation ended.
 #[derive(Clone, Debug)]
 pub struct InvokeResponse {
-    /// The runtime's answer, untouched, or the error payload.
+    /// The runtime's answer, untouched, or the error payload. What went to [`Invocation::stream`] is not repeated here.
     pub payload: Bytes,
     /// Whether `X-Amz-Function-Error: Unhandled` is set.
     pub function_error: bool,

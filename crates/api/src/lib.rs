@@ -3,6 +3,7 @@
 pub mod arn;
 pub mod environments;
 pub mod error;
+pub mod event_stream;
 pub mod function;
 pub mod guest;
 pub mod layer;

@@ -11,12 +11,14 @@ use hearth_api::function::Scope;
 use hearth_control::{Config, FrontDoor, Stores};
 use hearth_core::billing;
 use hearth_core::ids::{AccountId, Region};
+use hearth_core::limits::STREAM_MIB_PER_S;
 use hearth_sandbox::process::{NetworkConfig, ProcessConfig, ProcessSandboxes};
 use hearth_sandbox::{Capabilities, Sandboxes, Support};
 use hearth_store::embedded::EmbeddedStore;
 use hearth_worker::{Worker, WorkerConfig};
 use rustix::process::Resource;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// What REPORT bills.
     pub(crate) billing: billing::Rule,
+    /// How fast a streamed answer goes after its first burst; `None`: unbounded.
+    pub(crate) stream_bytes_per_s: Option<NonZeroU64>,
     /// The directory of runtime trees.
     pub(crate) runtimes: PathBuf,
     /// What functions reach of the world.
@@ -114,6 +118,7 @@ impl Service {
             runtimes: settings.runtimes,
             idle_timeout: settings.idle_timeout,
             billing: settings.billing,
+            stream_bytes_per_s: settings.stream_bytes_per_s,
             dns: settings.dns,
         }));
         let front = FrontDoor::new(
@@ -225,6 +230,7 @@ impl Settings {
             idle_timeout: Duration::from_secs(600),
             drain: DRAIN,
             billing: billing::Rule::Current,
+            stream_bytes_per_s: NonZeroU64::new(u64::from(STREAM_MIB_PER_S) << 20),
             runtimes,
             network: NetworkConfig::default(),
             dns: Vec::new(),

@@ -1,15 +1,24 @@
 //! Responses: JSON of an operation, and errors in the protocol of the service that was called.
 
+use crate::invoke::Events;
 use bytes::Bytes;
 use hearth_api::error::{ApiError, Protocol};
 use hearth_core::ids::RequestId;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use serde_json::Value;
 
 /// What the server sends.
-pub(crate) type HttpResponse = Response<Full<Bytes>>;
+pub(crate) type HttpResponse = Response<ResponseBody>;
+
+/// Whole, or as it comes.
+pub(crate) type ResponseBody = Either<Full<Bytes>, Events>;
+
+/// A body that is there already.
+pub(crate) fn whole(body: Bytes) -> ResponseBody {
+    Either::Left(Full::new(body))
+}
 
 /// The header that names the request in every answer.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -50,7 +59,7 @@ pub(crate) fn respond(result: Result<Answer, ApiError>, protocol: Protocol, id: 
         Err(error) => return refuse(&error, protocol, id),
     };
     let bytes = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
-    let mut response = Response::new(Full::new(bytes));
+    let mut response = Response::new(whole(bytes));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type(protocol));
     with_request_id(response, id)
@@ -59,7 +68,7 @@ pub(crate) fn respond(result: Result<Answer, ApiError>, protocol: Protocol, id: 
 /// Writes an error.
 pub(crate) fn refuse(error: &ApiError, protocol: Protocol, id: RequestId) -> HttpResponse {
     let parts = error.response_parts(protocol);
-    let mut response = Response::new(Full::new(parts.body));
+    let mut response = Response::new(whole(parts.body));
     *response.status_mut() = StatusCode::from_u16(parts.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, content_type(protocol));
     response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(parts.error_type));

@@ -142,6 +142,7 @@ async fn attempt(door: &FrontDoor, event: &QueuedEvent) -> Attempt {
         client_context: event.client_context.clone(),
         trace_id: Some(new_trace_id(event.request_id)),
         log_tail: false,
+        stream: None,
     };
     match door.environments.invoke(function, invocation).await {
         Ok(InvokeResponse { .. }) => Attempt::Ended,

@@ -32,7 +32,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 /// What a function may do here.
-const ALLOWED: [&str; 2] = ["Invoke", "InvokeAsync"];
+const ALLOWED: [&str; 3] = ["Invoke", "InvokeAsync", "InvokeWithResponseStream"];
 /// Requests with a large body that one environment may have under way (ours): what the service holds for a function must
 /// stay in proportion to what the function holds itself.
 const LARGE_AT_ONCE: usize = 8;

@@ -40,8 +40,10 @@ where
         Ok(routed) => routed,
         Err(error) => return refuse(&error, Protocol::RestJson, id),
     };
-    if routed.operation.name == "Invoke" {
-        return invoke::serve(door, &call, &head, routed, body).await;
+    match routed.operation.name {
+        "Invoke" => return invoke::serve(door, &call, &head, routed, body).await,
+        "InvokeWithResponseStream" => return invoke::serve_stream(door, &call, &head, routed, body).await,
+        _ => {}
     }
     respond(control(door, call, head, routed, body).await, Protocol::RestJson, id)
 }

@@ -2,7 +2,7 @@
 //! be downloaded. They are behind the same guard as everything else.
 
 use crate::FrontDoor;
-use crate::answer::{Answer, HttpResponse, refuse, respond, with_request_id};
+use crate::answer::{Answer, HttpResponse, refuse, respond, whole, with_request_id};
 use crate::functions::internal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,6 @@ use hearth_store::StoreError;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response};
-use http_body_util::Full;
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -52,7 +51,7 @@ async fn download(door: &FrontDoor, code: &Code) -> Result<HttpResponse, ApiErro
         StoreError::NotFound(_) => ApiError::access_denied("the code of this link is gone"),
         other => internal(other),
     })?;
-    let mut response = Response::new(Full::new(zip));
+    let mut response = Response::new(whole(zip));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/zip"));
     let name = HeaderValue::from_static("attachment; filename=\"function.zip\"");
     response.headers_mut().insert(CONTENT_DISPOSITION, name);

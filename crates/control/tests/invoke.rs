@@ -4,11 +4,11 @@ mod common;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use common::{Data, Service, arn};
 use hearth_api::environments::{InvokeError, InvokeResponse};
 use hearth_store::EventQueue as _;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use std::sync::Arc;
 
 fn calls(service: &Service) -> Vec<hearth_api::environments::Invocation> {
@@ -126,6 +126,84 @@ async fn bad_payloads_reach_nobody() {
     let text = "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)";
     assert_eq!((large.0, large.2.as_str()), (413, text));
     assert!(calls(&service).is_empty());
+}
+
+/// Event type and payload of each event of a stream.
+fn events(mut body: Bytes) -> Vec<(String, Bytes)> {
+    let mut found = Vec::new();
+    while body.has_remaining() {
+        let (total, headers) = (body.get_u32() as usize, body.get_u32() as usize);
+        body.advance(4);
+        let headers = body.split_to(headers);
+        let payload = body.split_to(total - headers.len() - 16);
+        body.advance(4);
+        let is_chunk = String::from_utf8_lossy(&headers).contains("PayloadChunk");
+        found.push((if is_chunk { "PayloadChunk" } else { "InvokeComplete" }.to_owned(), payload));
+    }
+    found
+}
+
+const STREAMS: &str = "/2021-11-15/functions/f/response-streaming-invocations";
+
+#[tokio::test]
+async fn pieces_become_events_and_the_end_says_how() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    service.active("f").await;
+    *service.environments.pieces.lock().expect("lock") = vec![Bytes::from_static(b"a"), Bytes::from_static(b"bc")];
+    let ended = |payload: &'static str, function_error| InvokeResponse {
+        payload: Bytes::from_static(payload.as_bytes()),
+        function_error,
+        log_tail: Some(Bytes::from_static(b"END\n")),
+        executed_version: "$LATEST".to_owned(),
+    };
+    service.environments.answers.lock().expect("lock").extend([
+        Ok(ended("", false)),
+        Ok(ended("{\"errorType\":\"X\"}", true)),
+        Err(InvokeError::Draining),
+    ]);
+    let chunk = |text: &'static str| ("PayloadChunk".to_owned(), Bytes::from_static(text.as_bytes()));
+    let mut complete = Vec::new();
+    for _ in 0..3 {
+        let answer = service.send(Method::POST, STREAMS, &[("x-amz-log-type", "Tail")], "1").await;
+        assert_eq!((answer.status, answer.header("x-amz-executed-version")), (StatusCode::OK, Some("$LATEST")));
+        assert_eq!(answer.header("content-type"), Some("application/vnd.amazon.eventstream"));
+        let mut events = events(answer.body.clone());
+        complete.push(serde_json::from_slice::<serde_json::Value>(&events.pop().expect("an end").1).expect("JSON"));
+        assert_eq!(events, [chunk("a"), chunk("bc")]);
+    }
+    let tail = STANDARD.encode("END\n");
+    let expected = [
+        serde_json::json!({ "LogResult": tail }),
+        serde_json::json!({ "ErrorCode": "Unhandled", "ErrorDetails": "{\"errorType\":\"X\"}", "LogResult": tail }),
+        serde_json::json!({ "ErrorCode": "ServiceException", "ErrorDetails": "The service is shutting down." }),
+    ];
+    assert_eq!(complete, expected);
+}
+
+#[tokio::test]
+async fn what_cannot_run_is_an_error_and_no_stream() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    service.active("f").await;
+    service.environments.answers.lock().expect("lock").push_back(Err(InvokeError::Capacity("memory".to_owned())));
+    let throttled = service.send(Method::POST, STREAMS, &[], "1").await;
+    assert_eq!(throttled.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(throttled.json()["Reason"], "ConcurrentInvocationLimitExceeded");
+    let whole = service.send(Method::POST, STREAMS, &[], "7").await;
+    assert_eq!(
+        events(whole.body),
+        [
+            ("PayloadChunk".to_owned(), Bytes::from_static(b"7")),
+            ("InvokeComplete".to_owned(), Bytes::from_static(b"{}"))
+        ]
+    );
+    let event = service.send(Method::POST, STREAMS, &[("x-amz-invocation-type", "Event")], "1").await;
+    assert_eq!(event.error().1, "ValidationException");
+    let dry = service.send(Method::POST, STREAMS, &[("x-amz-invocation-type", "DryRun")], "1").await;
+    assert_eq!((dry.status, dry.body.len()), (StatusCode::NO_CONTENT, 0));
+    let large = service.send(Method::POST, STREAMS, &[], vec![b' '; 6_291_457]).await.error();
+    assert!(large.2.ends_with("for the InvokeWithResponseStream operation"), "{large:?}");
 }
 
 #[tokio::test]

@@ -50,11 +50,23 @@ pub enum Event {
     Invoke(Call),
     /// The runtime asks for its next event.
     Next,
-    /// The runtime answered, or reported that the handler failed.
+    /// The runtime answered in one piece, or reported that the handler failed.
     Respond {
         /// The invocation it answers.
         request_id: RequestId,
         /// What with.
+        answer: Answer,
+    },
+    /// The runtime begins an answer that goes to the caller as it comes; [`Event::RespondEnd`] ends it.
+    RespondBegin {
+        /// The invocation it answers.
+        request_id: RequestId,
+    },
+    /// The answer that had begun is over.
+    RespondEnd {
+        /// The invocation it answers.
+        request_id: RequestId,
+        /// How it ended.
         answer: Answer,
     },
     /// The runtime reported that Init failed; it will exit.
@@ -108,7 +120,7 @@ pub enum Action {
     LogStart(RequestId),
     /// Hand the event to the runtime (again, if it asks twice).
     Dispatch(RequestId),
-    /// Answer the caller: exactly once for each invocation.
+    /// Answer the caller, or end the answer that has begun: exactly once for each invocation.
     Complete(RequestId, Outcome),
     /// Collect what was printed, then write END and REPORT: exactly once for each invocation that started.
     Report(InvocationReport),
@@ -310,6 +322,17 @@ impl ExecutionEnvironment {
                 out.push(A::Complete(request_id, Outcome::Answered));
                 P::Invoke { call, deadline, started, stage: Stage::Answered { answer } }
             }
+            (P::Invoke { call, deadline, started, stage: Stage::Running }, E::RespondBegin { request_id })
+                if request_id == call.request_id =>
+            {
+                P::Invoke { call, deadline, started, stage: Stage::Responding }
+            }
+            (P::Invoke { call, deadline, started, stage: Stage::Responding }, E::RespondEnd { request_id, answer })
+                if request_id == call.request_id =>
+            {
+                out.push(A::Complete(request_id, Outcome::Answered));
+                P::Invoke { call, deadline, started, stage: Stage::Answered { answer } }
+            }
             (P::Invoke { call, started, stage: Stage::Answered { answer }, .. }, E::Next) => {
                 let status = match answer {
                     Answer::Accepted => Status::Success,
@@ -422,13 +445,13 @@ impl ExecutionEnvironment {
         let status = match stage {
             // The first fatal error wins.
             Stage::Init { reported: true } if status != Status::Timeout => Status::InitError,
-            Stage::Init { .. } | Stage::Running | Stage::Answered { .. } => status,
+            Stage::Init { .. } | Stage::Running | Stage::Responding | Stage::Answered { .. } => status,
         };
         if let Stage::Init { .. } = stage {
             out.push(Action::ReportInit(InitReport { phase: InitPhase::Invoke, duration_us, status }));
             out.push(Action::LogStart(call.request_id));
         }
-        if let Stage::Init { reported: false } | Stage::Running = stage {
+        if let Stage::Init { reported: false } | Stage::Running | Stage::Responding = stage {
             out.push(Action::Complete(call.request_id, outcome));
         }
         self.report(call, duration_us, status)

@@ -27,6 +27,7 @@ use hearth_store::{Logs, Packages};
 use inside::Resolvers;
 use pool::{FunctionPool, Place, Pools, Promise, Room};
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -48,6 +49,8 @@ pub struct WorkerConfig {
     pub idle_timeout: Duration,
     /// Which billing rule REPORT lines follow.
     pub billing: billing::Rule,
+    /// How fast a streamed answer goes after its first burst; `None`: as fast as the caller takes it.
+    pub stream_bytes_per_s: Option<NonZeroU64>,
     /// Whom to ask for names on behalf of functions; empty: this host's resolvers.
     pub dns: Vec<SocketAddr>,
 }

@@ -31,7 +31,7 @@ pub(crate) fn fatal(request_id: RequestId, fault: ErrorType, timeout_ms: u64, de
                 timeout_ms % 1_000 / 10
             )
         }
-        ErrorType::FunctionResponseSizeTooLarge => return too_large(),
+        ErrorType::FunctionResponseSizeTooLarge => return too_large(RESPONSE_PAYLOAD_BYTES as u64),
         ErrorType::SandboxFailure => format!("RequestId: {request_id} Error: the execution environment ended"),
         ErrorType::RuntimeExitError
         | ErrorType::RuntimeOutOfMemory
@@ -45,9 +45,8 @@ pub(crate) fn fatal(request_id: RequestId, fault: ErrorType, timeout_ms: u64, de
 }
 
 /// AWS puts the message first in this one.
-pub(crate) fn too_large() -> Bytes {
-    let message =
-        format!("Response payload size exceeded maximum allowed payload size ({RESPONSE_PAYLOAD_BYTES} bytes).");
+pub(crate) fn too_large(limit: u64) -> Bytes {
+    let message = format!("Response payload size exceeded maximum allowed payload size ({limit} bytes).");
     json(&MessageFirst { error_message: &message, error_type: ErrorType::FunctionResponseSizeTooLarge.as_str() })
 }
 

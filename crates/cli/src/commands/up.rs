@@ -10,11 +10,12 @@ use crate::{client, duration, privilege, runtimes};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use hearth_core::billing;
-use hearth_core::limits::EXPOSED_PORTS;
+use hearth_core::limits::{EXPOSED_PORTS, STREAM_MIB_PER_S};
 use hearth_core::network::{self, Prefix, PrefixError};
 use hearth_sandbox::process::{NetworkConfig, NetworkWish};
 use serde_json::json;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -43,6 +44,9 @@ pub(crate) struct UpArgs {
     /// What REPORT bills: the rule in force (Init counts), or the one before August 2025
     #[arg(long, value_enum, default_value = "current", value_name = "RULE")]
     billing: Billing,
+    /// How fast a streamed response goes after its first 6 MB, in MiB per second; 0: as fast as it is read
+    #[arg(long, default_value_t = STREAM_MIB_PER_S, value_name = "MIB")]
+    stream_rate: u32,
     /// Where runtimes are [default: /var/lib/hearth/runtimes]
     #[arg(long, env = "HEARTH_RUNTIMES", value_name = "DIR")]
     runtimes: Option<PathBuf>,
@@ -175,6 +179,7 @@ fn settings(args: UpArgs) -> anyhow::Result<Settings> {
             Billing::Current => billing::Rule::Current,
             Billing::Classic => billing::Rule::Classic,
         },
+        stream_bytes_per_s: NonZeroU64::new(u64::from(args.stream_rate) << 20),
         runtimes: args.runtimes.unwrap_or_else(runtimes::directory),
         network: NetworkConfig { wish, range: args.network_range, exposed },
         dns: args.dns,

@@ -1,10 +1,14 @@
-//! `Invoke`: the hot path. The payload is scanned for being JSON and otherwise passed on as it came; a warm invoke reads
+//! `Invoke`, and what it shares with `InvokeWithResponseStream`: the hot path. The payload is scanned for being JSON and otherwise passed on as it came; a warm invoke reads
 //! neither disk nor network here.
 //!
 //! Order of checks: name and qualifier, size, client context, the function, its state, the payload, then DryRun.
 
+mod streaming;
+
+pub(crate) use streaming::{Events, serve as serve_stream};
+
 use crate::FrontDoor;
-use crate::answer::{HttpResponse, refuse, with_request_id};
+use crate::answer::{HttpResponse, refuse, whole, with_request_id};
 use crate::body::{self, BodyError};
 use crate::functions::internal;
 use crate::functions::resolve;
@@ -15,7 +19,7 @@ use crate::{events, task};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hearth_api::environments::{Invocation, InvokeResponse};
+use hearth_api::environments::{Invocation, InvokeResponse, ResponseSink};
 use hearth_api::error::{ApiError, ErrorKind, Protocol};
 use hearth_api::function::{FunctionKey, FunctionVersion, State};
 use hearth_api::model::Routed;
@@ -27,7 +31,6 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use http_body::Body;
-use http_body_util::Full;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,23 +74,11 @@ async fn invoke<B>(
 where
     B: Body<Data = Bytes>,
 {
-    let members = routed.decode(headers, &[])?;
-    let target = Target::of(&call.scope, &members)?;
-    let kind = match text(&members, "InvocationType") {
-        Some("Event") => Kind::Event,
-        Some("DryRun") => Kind::DryRun,
-        Some(_) | None => Kind::RequestResponse,
-    };
-    let mut payload = payload(body, kind).await?;
-    let client_context = text(&members, "ClientContext").map(client_context).transpose()?;
-    let function = door.invocable(&target, call.request_id).await?;
-    if payload.is_empty() {
-        payload = Bytes::from_static(b"{}");
-    }
-    check_json(&payload).map_err(ApiError::invalid_request_content)?;
-    match kind {
+    let admitted = admit(door, call, headers, routed, body).await?;
+    match admitted.kind {
         Kind::DryRun => Ok(empty(StatusCode::NO_CONTENT, call)),
         Kind::Event => {
+            let Admitted { target, client_context, payload, .. } = admitted;
             let event = QueuedEvent {
                 request_id: call.request_id,
                 key: target.key,
@@ -101,18 +92,71 @@ where
         }
         Kind::RequestResponse => {
             let trace_id = trace_id(headers, call);
-            let invocation = Invocation {
-                request_id: call.request_id,
-                payload,
-                invoked_function_arn: target.arn(),
-                client_context,
-                trace_id: Some(trace_id.clone()),
-                log_tail: wants_tail(&members),
-            };
+            let (function, invocation) = admitted.invocation(call, &trace_id, None);
             let response = door.environments.invoke(function, invocation).await?;
             Ok(answer(response, &trace_id, call))
         }
     }
+}
+
+/// An invocation that may run.
+struct Admitted {
+    target: Target,
+    kind: Kind,
+    payload: Bytes,
+    client_context: Option<String>,
+    function: Arc<FunctionVersion>,
+    log_tail: bool,
+}
+
+impl Admitted {
+    /// What runs, and with what; a streamed answer goes to `stream`.
+    fn invocation(
+        self,
+        call: &Call,
+        trace_id: &str,
+        stream: Option<ResponseSink>,
+    ) -> (Arc<FunctionVersion>, Invocation) {
+        let invocation = Invocation {
+            request_id: call.request_id,
+            payload: self.payload,
+            invoked_function_arn: self.target.arn(),
+            client_context: self.client_context,
+            trace_id: Some(trace_id.to_owned()),
+            log_tail: self.log_tail,
+            stream,
+        };
+        (self.function, invocation)
+    }
+}
+
+/// Everything that is checked before anything runs.
+async fn admit<B>(
+    door: &Arc<FrontDoor>,
+    call: &Call,
+    headers: &HeaderMap,
+    routed: Routed,
+    body: B,
+) -> Result<Admitted, ApiError>
+where
+    B: Body<Data = Bytes>,
+{
+    let operation = if routed.operation.name == "Invoke" { "InvokeFunction" } else { routed.operation.name };
+    let members = routed.decode(headers, &[])?;
+    let target = Target::of(&call.scope, &members)?;
+    let kind = match text(&members, "InvocationType") {
+        Some("Event") => Kind::Event,
+        Some("DryRun") => Kind::DryRun,
+        Some(_) | None => Kind::RequestResponse,
+    };
+    let mut payload = payload(body, kind, operation).await?;
+    let client_context = text(&members, "ClientContext").map(client_context).transpose()?;
+    let function = door.invocable(&target, call.request_id).await?;
+    if payload.is_empty() {
+        payload = Bytes::from_static(b"{}");
+    }
+    check_json(&payload).map_err(ApiError::invalid_request_content)?;
+    Ok(Admitted { target, kind, payload, client_context, function, log_tail: wants_tail(&members) })
 }
 
 /// Accepts an event in a task of its own: a client that hangs up between storing and starting would lose it until the
@@ -123,7 +167,7 @@ async fn accept(door: &Arc<FrontDoor>, event: QueuedEvent) -> Result<(), ApiErro
 }
 
 /// The payload, within the limit of the invocation type.
-async fn payload<B>(body: B, kind: Kind) -> Result<Bytes, ApiError>
+async fn payload<B>(body: B, kind: Kind, operation: &str) -> Result<Bytes, ApiError>
 where
     B: Body<Data = Bytes>,
 {
@@ -134,7 +178,7 @@ where
             ErrorKind::RequestEntityTooLargeException,
             format!("{bytes} byte payload is too large for the Event invocation type (limit {limit} bytes)"),
         ),
-        (BodyError::TooLarge { .. }, _) => ApiError::request_too_large(REQUEST_PAYLOAD_BYTES, "InvokeFunction"),
+        (BodyError::TooLarge { .. }, _) => ApiError::request_too_large(REQUEST_PAYLOAD_BYTES, operation),
     })
 }
 
@@ -176,27 +220,31 @@ pub(crate) fn new_trace_id(RequestId(id): RequestId) -> String {
 }
 
 fn answer(response: InvokeResponse, trace_id: &str, call: &Call) -> HttpResponse {
-    let mut http = Response::new(Full::new(response.payload));
+    let mut http = Response::new(whole(response.payload));
     let headers = http.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let mut put = |name: HeaderName, value: Result<HeaderValue, _>| {
-        if let Ok(value) = value {
-            headers.insert(name, value);
-        }
-    };
-    put(EXECUTED_VERSION, HeaderValue::try_from(response.executed_version));
-    put(TRACE_ID, HeaderValue::from_str(trace_id));
+    common_headers(headers, response.executed_version, trace_id);
     if response.function_error {
-        put(FUNCTION_ERROR, Ok(HeaderValue::from_static("Unhandled")));
+        headers.insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
     }
-    if let Some(tail) = response.log_tail {
-        put(LOG_RESULT, HeaderValue::try_from(STANDARD.encode(tail)));
+    if let Some(Ok(tail)) = response.log_tail.map(|tail| HeaderValue::try_from(STANDARD.encode(tail))) {
+        headers.insert(LOG_RESULT, tail);
     }
     with_request_id(http, call.request_id)
 }
 
+fn common_headers(headers: &mut HeaderMap, executed_version: String, trace_id: &str) {
+    let values =
+        [(EXECUTED_VERSION, HeaderValue::try_from(executed_version)), (TRACE_ID, HeaderValue::from_str(trace_id))];
+    for (name, value) in values {
+        if let Ok(value) = value {
+            headers.insert(name, value);
+        }
+    }
+}
+
 fn empty(status: StatusCode, call: &Call) -> HttpResponse {
-    let mut http = Response::new(Full::new(Bytes::new()));
+    let mut http = Response::new(whole(Bytes::new()));
     *http.status_mut() = status;
     with_request_id(http, call.request_id)
 }

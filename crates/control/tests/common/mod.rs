@@ -39,6 +39,8 @@ pub(crate) struct FakeEnvironments {
     pub(crate) retired: Mutex<Vec<(FunctionKey, Vec<Uuid>)>>,
     pub(crate) reserved: Mutex<Vec<(FunctionKey, Option<u32>)>>,
     pub(crate) answers: Mutex<VecDeque<Result<InvokeResponse, InvokeError>>>,
+    /// What an invocation streams before it ends, if its caller wants that.
+    pub(crate) pieces: Mutex<Vec<Bytes>>,
     pub(crate) changed: Notify,
     /// If there is one, invocations end when it lets them.
     pub(crate) gate: Mutex<Option<Arc<Semaphore>>>,
@@ -57,12 +59,18 @@ impl Environments for FakeEnvironments {
             executed_version: function.version.clone(),
         };
         let answer = self.answers.lock().expect("lock").pop_front().unwrap_or(Ok(echo));
-        self.calls.lock().expect("lock").push((function, invocation));
+        let (sink, pieces) = (invocation.stream.clone(), self.pieces.lock().expect("lock").clone());
+        self.calls.lock().expect("lock").push((function, Invocation { stream: None, ..invocation }));
         self.changed.notify_waiters();
         let gate = self.gate.lock().expect("lock").clone();
         Box::pin(async move {
             if let Some(gate) = gate {
                 gate.acquire().await.expect("open").forget();
+            }
+            if let Some(sink) = sink {
+                for piece in pieces {
+                    sink.send(piece).await.expect("somebody reads");
+                }
             }
             answer
         })

@@ -69,6 +69,8 @@ pub enum Stage {
     },
     /// The runtime has the event.
     Running,
+    /// The runtime is sending an answer that goes to the caller as it comes.
+    Responding,
     /// The runtime has answered and has not asked for the next event yet.
     Answered {
         /// What with.

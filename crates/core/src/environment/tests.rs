@@ -9,17 +9,20 @@ const ID: RequestId = RequestId(7);
 const CALL: Call = Call { request_id: ID, timeout_ms: 3_000 };
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let answer = prop_oneof![
-        3 => Just(Answer::Accepted),
-        1 => Just(Answer::Unusable(ErrorType::FunctionResponseSizeTooLarge)),
-    ];
+    let answer = || {
+        let fault = ErrorType::FunctionResponseSizeTooLarge;
+        prop_oneof![3 => Just(Answer::Accepted), 1 => Just(Answer::Unusable(fault))]
+    };
+    // The id is replaced by that of the invocation under way, or by another.
+    let id = || any::<bool>().prop_map(|right| RequestId(u128::from(right)));
     prop_oneof![
         2 => Just(Event::Start),
         // The id is replaced by a fresh one: a worker never uses one twice.
         4 => (0u64..5_000).prop_map(|timeout_ms| Event::Invoke(Call { request_id: ID, timeout_ms })),
         6 => Just(Event::Next),
-        4 => (any::<bool>(), answer)
-            .prop_map(|(right, answer)| Event::Respond { request_id: RequestId(u128::from(right)), answer }),
+        4 => (id(), answer()).prop_map(|(request_id, answer)| Event::Respond { request_id, answer }),
+        3 => id().prop_map(|request_id| Event::RespondBegin { request_id }),
+        3 => (id(), answer()).prop_map(|(request_id, answer)| Event::RespondEnd { request_id, answer }),
         1 => Just(Event::InitError),
         2 => (0u32..2).prop_map(|age| Event::RuntimeFailed { generation: age, fault: ErrorType::RuntimeExitError }),
         2 => Just(Event::Deadline),
@@ -36,6 +39,8 @@ fn any_event() -> impl Strategy<Value = Event> {
 struct Seen {
     open: HashSet<u128>,
     completed: HashSet<u128>,
+    /// Answers that have begun to reach their caller.
+    begun: HashSet<u128>,
     started: HashSet<u128>,
     reported: HashSet<u128>,
     frozen: bool,
@@ -54,7 +59,8 @@ impl Seen {
             Action::LogStart(id) => prop_assert!(self.started.insert(id.0), "one START"),
             Action::Dispatch(id) => {
                 prop_assert!(self.started.contains(&id.0), "START comes first");
-                prop_assert!(!self.completed.contains(&id.0), "what is answered is not handed out again");
+                let answered = self.completed.contains(&id.0) || self.begun.contains(&id.0);
+                prop_assert!(!answered, "what is answered is not handed out again");
                 prop_assert!(!self.frozen, "a frozen runtime cannot take an event");
             }
             Action::Complete(id, _) => {
@@ -93,15 +99,19 @@ proptest! {
         for (gap, event) in steps {
             now = Moment(now.0 + gap);
             let before = environment.clone();
+            let current = |id: RequestId| {
+                before.phase().invocation().filter(|_| id.0 == 1).unwrap_or(RequestId(u128::MAX))
+            };
             let event = match event {
                 Event::Invoke(call) => {
                     let request_id = RequestId(timeouts.len() as u128);
                     timeouts.push(call.timeout_ms);
                     Event::Invoke(Call { request_id, ..call })
                 }
-                Event::Respond { request_id, answer } => {
-                    let current = before.phase().invocation().filter(|_| request_id.0 == 1);
-                    Event::Respond { request_id: current.unwrap_or(RequestId(u128::MAX)), answer }
+                Event::Respond { request_id, answer } => Event::Respond { request_id: current(request_id), answer },
+                Event::RespondBegin { request_id } => Event::RespondBegin { request_id: current(request_id) },
+                Event::RespondEnd { request_id, answer } => {
+                    Event::RespondEnd { request_id: current(request_id), answer }
                 }
                 Event::RuntimeFailed { generation, fault } => {
                     Event::RuntimeFailed { generation: before.generation().wrapping_sub(generation), fault }
@@ -124,6 +134,12 @@ proptest! {
                 prop_assert!(free, "one invocation at a time");
                 seen.open.insert(call.request_id.0);
             }
+            match event {
+                Event::RespondBegin { request_id } => prop_assert!(seen.begun.insert(request_id.0), "one beginning"),
+                Event::RespondEnd { request_id, .. } => prop_assert!(seen.begun.contains(&request_id.0)),
+                Event::Respond { request_id, .. } => prop_assert!(!seen.begun.contains(&request_id.0), "in one piece"),
+                _ => {}
+            }
             if matches!(event, Event::Emptied { generation } if generation == before.generation()) {
                 seen.processes = false;
             }
@@ -135,7 +151,9 @@ proptest! {
             let unanswered = seen.open.difference(&seen.completed).count();
             let waits = match environment.phase() {
                 Phase::Init { waiting: call, .. } | Phase::Reset { next: call, .. } => usize::from(call.is_some()),
-                Phase::Invoke { stage: Stage::Running | Stage::Init { reported: false }, .. } => 1,
+                Phase::Invoke {
+                    stage: Stage::Running | Stage::Responding | Stage::Init { reported: false }, ..
+                } => 1,
                 Phase::Invoke { .. } | Phase::Cold | Phase::Idle | Phase::Shutdown { .. } | Phase::Gone => 0,
             };
             prop_assert_eq!(unanswered, waits, "an invocation is answered unless the phase holds it");
@@ -224,6 +242,28 @@ fn a_retired_environment_finishes_its_invocation() {
 }
 
 #[test]
+fn an_answer_that_has_begun_ends_once_and_nothing_else_goes_in_between() {
+    let mut environment = ExecutionEnvironment::new();
+    run(&mut environment, 0, Event::Start);
+    run(&mut environment, 10, Event::Next);
+    run(&mut environment, 20, Event::Invoke(CALL));
+    let (begin, whole) =
+        (Event::RespondBegin { request_id: ID }, Event::Respond { request_id: ID, answer: Answer::Accepted });
+    let end = Event::RespondEnd { request_id: ID, answer: Answer::Accepted };
+    assert!(environment.handle(Moment(20_000), end, &mut Vec::new()).is_err(), "nothing has begun");
+    assert!(run(&mut environment, 21, begin).is_empty());
+    for refused in [begin, whole, Event::Next] {
+        assert!(environment.handle(Moment(22_000), refused, &mut Vec::new()).is_err(), "{refused:?}");
+    }
+    let mut crashed = environment.clone();
+    let fault = ErrorType::RuntimeExitError;
+    let crash = run(&mut crashed, 23, Event::RuntimeFailed { generation: 1, fault });
+    assert!(crash.contains(&Action::Complete(ID, Outcome::Failed(fault))), "the caller hears how it ended");
+    assert_eq!(run(&mut environment, 24, end), [Action::Complete(ID, Outcome::Answered)]);
+    assert_eq!(report(&run(&mut environment, 25, Event::Next)).duration_us, 5_000);
+}
+
+#[test]
 fn an_init_error_answers_during_the_invocation_and_names_the_status() {
     let mut environment = ExecutionEnvironment::new();
     run(&mut environment, 0, Event::Invoke(CALL));
@@ -259,6 +299,7 @@ fn transition_table() -> String {
         ("Invoke, Init inside", invoke(Stage::Init { reported: false })),
         ("Invoke, Init failed", invoke(Stage::Init { reported: true })),
         ("Invoke, running", invoke(Stage::Running)),
+        ("Invoke, responding", invoke(Stage::Responding)),
         ("Invoke, answered", invoke(Stage::Answered { answer: Answer::Accepted })),
         ("Reset", reset(None)),
         ("Reset, invocation waits", reset(Some(CALL))),
@@ -271,6 +312,8 @@ fn transition_table() -> String {
         ("Invoke", Event::Invoke(CALL)),
         ("Next", Event::Next),
         ("Respond", Event::Respond { request_id: ID, answer: Answer::Accepted }),
+        ("RespondBegin", Event::RespondBegin { request_id: ID }),
+        ("RespondEnd", Event::RespondEnd { request_id: ID, answer: Answer::Accepted }),
         ("InitError", Event::InitError),
         ("RuntimeFailed", Event::RuntimeFailed { generation: 1, fault }),
         ("Deadline", Event::Deadline),

@@ -15,6 +15,7 @@ impl Driver {
 
     /// The invocation has its outcome.
     pub(super) fn complete(&mut self, id: RequestId, outcome: Outcome) {
+        self.answering = None;
         let result = match outcome {
             Outcome::Answered => self.result.take().unwrap_or_else(|| self.fatal(id, ErrorType::SandboxFailure)),
             Outcome::InitError => self.reported(id),

@@ -44,6 +44,10 @@ pub(super) struct Driver {
     pub(super) output: Output,
     /// What the runtime answered, until the caller gets it.
     pub(super) result: Option<RuntimeResult>,
+    /// Requests for the next event that came while an answer was still going to its caller in pieces: asked after it.
+    pub(super) asked_early: Vec<Message>,
+    /// Dropped to cut off an answer that goes to its caller in pieces.
+    pub(super) answering: Option<oneshot::Sender<()>>,
     /// What the runtime reported from the Init under way, or the last one: type and payload.
     pub(super) init_error: Option<InitError>,
     /// What it had reported from the Init before: still more telling than the bare end of a second one.
@@ -161,9 +165,11 @@ impl Driver {
             follow_up: VecDeque::new(),
             jobs: Vec::new(),
             parked: Vec::new(),
+            asked_early: Vec::new(),
             runtime: Runtime::Absent,
             output: Output::default(),
             result: None,
+            answering: None,
             init_error: None,
             earlier_init_error: None,
             exit_text: String::new(),

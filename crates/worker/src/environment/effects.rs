@@ -31,7 +31,7 @@ impl Driver {
             Action::Disarm => self.deadline = None,
             Action::Kill => self.kill(),
             Action::Terminate => {
-                self.parked.clear();
+                self.end_requests();
                 self.api.stop();
                 self.inside.stop();
                 launch::terminate(&self.me, &self.sandbox);
@@ -41,7 +41,7 @@ impl Driver {
 
     fn launch(&mut self, generation: u32, phase: InitPhase) {
         self.api.set_generation(generation);
-        self.parked.clear();
+        self.end_requests();
         self.result = None;
         self.earlier_init_error = self.init_error.take().filter(|_| phase == InitPhase::Invoke);
         self.exit_text.clear();
@@ -98,7 +98,7 @@ impl Driver {
     }
 
     pub(super) fn kill(&mut self) {
-        self.parked.clear();
+        self.end_requests();
         // The dying need CPU time to die.
         self.limit_cpu(false);
         if matches!(self.runtime, Runtime::Launching { .. }) {
@@ -108,6 +108,12 @@ impl Driver {
         self.runtime = Runtime::Absent;
         let killed = self.sandbox.kill_processes();
         self.or_lost("kill the processes", killed);
+    }
+
+    /// Who still waits for an event hears that there will be none.
+    fn end_requests(&mut self) {
+        self.parked.clear();
+        self.asked_early.clear();
     }
 
     fn report(&mut self, report: &InvocationReport) {

@@ -10,12 +10,13 @@ mod output;
 use crate::Node;
 use crate::pool::FunctionPool;
 use bytes::Bytes;
-use hearth_api::environments::{EnvironmentStatus, Invocation, InvokeError, InvokeResponse};
+use hearth_api::environments::{EnvironmentStatus, Invocation, InvokeError, InvokeResponse, ResponseSink};
 use hearth_api::function::FunctionVersion;
 use hearth_core::concurrency::Share;
 use hearth_core::environment::{Answer, Moment};
 use hearth_core::ids::RequestId;
 use hearth_sandbox::{Sandbox, SandboxError, StartedProcess};
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -50,6 +51,7 @@ struct Snapshot {
 
 /// What reaches the task.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the largest is that of the hot path: a box would cost it an allocation")]
 pub(crate) enum Message {
     /// An invocation was placed here.
     Invoke(Job),
@@ -57,6 +59,16 @@ pub(crate) enum Message {
     Next { generation: u32, reply: oneshot::Sender<Result<Delivery, Verdict>> },
     /// The runtime answered.
     Respond {
+        generation: u32,
+        request_id: RequestId,
+        answer: Answer,
+        result: RuntimeResult,
+        reply: oneshot::Sender<Verdict>,
+    },
+    /// The runtime begins an answer in pieces.
+    RespondBegin { generation: u32, request_id: RequestId, reply: oneshot::Sender<Result<Begun, Verdict>> },
+    /// An answer that goes to its caller in pieces is over; what is left of it is `result`.
+    RespondEnd {
         generation: u32,
         request_id: RequestId,
         answer: Answer,
@@ -108,6 +120,25 @@ pub(crate) struct Delivery {
 pub(crate) struct RuntimeResult {
     pub(crate) payload: Bytes,
     pub(crate) function_error: bool,
+}
+
+/// What becomes of an answer in pieces.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// The caller wants it whole.
+    Whole,
+    /// The caller takes it as it comes.
+    Pieces(Pieces),
+}
+
+/// Where an answer in pieces goes, and how.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    pub(crate) sink: ResponseSink,
+    /// How fast after the first burst.
+    pub(crate) bytes_per_s: Option<NonZeroU64>,
+    /// Completes when the invocation has ended otherwise: nothing more is taken then.
+    pub(crate) cut: oneshot::Receiver<()>,
 }
 
 /// Whether a call of the Runtime API was allowed.

@@ -3,25 +3,29 @@
 
 use super::driver::{Driver, Runtime};
 use super::output::Output;
-use super::{Job, Message, Reply, RuntimeResult, Verdict, launch};
+use super::{Begun, Job, Message, Pieces, Reply, RuntimeResult, Verdict, launch};
 use crate::payload;
 use bytes::Bytes;
-use hearth_core::environment::{Answer, Call, Event, Phase, Stage};
+use hearth_core::environment::{Call, Event, Phase, Rejected, Stage};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_sandbox::{ExitStatus, ProcessId, SandboxError, SandboxEvent, StartedProcess};
+use tokio::sync::oneshot;
 
 /// The signal of the kernel's OOM killer; the same number on every Linux.
 const SIGKILL: i32 = 9;
 
 impl Driver {
     pub(super) fn on_message(&mut self, message: Message) {
+        let responding = matches!(self.machine.phase(), Phase::Invoke { stage: Stage::Responding, .. });
         let message = match (&mut self.runtime, message) {
             // A fast runtime asks for its event before we have heard that it runs: its output is not connected yet.
             (Runtime::Launching { early, .. }, message @ (Message::Next { .. } | Message::InitError { .. })) => {
                 early.push(message);
                 return;
             }
+            // Its answer has broken off, and we have not heard whether it lives: RIE refuses, but for an instant only.
+            (_, message @ Message::Next { .. }) if responding => return self.asked_early.push(message),
             (_, message) => message,
         };
         match message {
@@ -39,8 +43,17 @@ impl Driver {
             // A connection of a generation that is gone: it ends with its answer.
             Message::Next { .. } => {}
             Message::Respond { generation, request_id, answer, result, reply } => {
-                let verdict = self.on_respond(generation, request_id, answer, result);
-                reply.send(verdict).unwrap_or_default();
+                let respond = Event::Respond { request_id, answer };
+                reply.send(self.on_respond(generation, request_id, respond, result)).unwrap_or_default();
+            }
+            Message::RespondBegin { generation, request_id, reply } => {
+                // Nobody there any more: there will be no end either, the invocation waits for its deadline.
+                reply.send(self.on_respond_begin(generation, request_id)).unwrap_or_default();
+            }
+            Message::RespondEnd { generation, request_id, answer, result, reply } => {
+                let end = Event::RespondEnd { request_id, answer };
+                reply.send(self.on_respond(generation, request_id, end, result)).unwrap_or_default();
+                std::mem::take(&mut self.asked_early).into_iter().for_each(|message| self.on_message(message));
             }
             Message::InitError { generation, error_type, payload, reply } => {
                 let verdict = self.on_init_error(generation, error_type, payload);
@@ -77,16 +90,30 @@ impl Driver {
         self.me.observe(|snapshot| snapshot.invokes += 1);
     }
 
-    fn on_respond(&mut self, generation: u32, request_id: RequestId, answer: Answer, result: RuntimeResult) -> Verdict {
+    fn on_respond_begin(&mut self, generation: u32, request_id: RequestId) -> Result<Begun, Verdict> {
+        if generation != self.machine.generation() || self.machine.phase().invocation() != Some(request_id) {
+            return Err(Verdict::InvalidRequestId);
+        }
+        let Some(sink) = self.job(request_id).and_then(|job| job.invocation.stream.clone()) else {
+            return Ok(Begun::Whole);
+        };
+        self.try_feed(Event::RespondBegin { request_id }).map_err(refused_response)?;
+        let (answering, cut) = oneshot::channel();
+        self.answering = Some(answering);
+        Ok(Begun::Pieces(Pieces { sink, bytes_per_s: self.node.config.stream_bytes_per_s, cut }))
+    }
+
+    /// `event` is an answer to `request_id`, or the end of one.
+    fn on_respond(&mut self, generation: u32, request_id: RequestId, event: Event, result: RuntimeResult) -> Verdict {
         if generation != self.machine.generation() || self.machine.phase().invocation() != Some(request_id) {
             return Verdict::InvalidRequestId;
         }
         self.result = Some(result);
-        match self.try_feed(Event::Respond { request_id, answer }) {
+        match self.try_feed(event) {
             Ok(()) => Verdict::Accepted,
             Err(rejected) => {
                 self.result = None;
-                Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "InvocationResponse" }
+                refused_response(rejected)
             }
         }
     }
@@ -183,6 +210,10 @@ impl Driver {
     }
 }
 
+fn refused_response(rejected: Rejected) -> Verdict {
+    Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "InvocationResponse" }
+}
+
 /// The runtime's state in the words of the Runtime API's errors (RIE `core/states.go`).
 fn runtime_state(phase: Phase) -> &'static str {
     match phase {
@@ -190,6 +221,7 @@ fn runtime_state(phase: Phase) -> &'static str {
         Phase::Cold | Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. } => "Started",
         Phase::Idle => "Ready",
         Phase::Invoke { stage: Stage::Running, .. } => "Running",
+        Phase::Invoke { stage: Stage::Responding, .. } => "InvocationResponse",
         Phase::Invoke { stage: Stage::Answered { .. }, .. } => "RuntimeResponseSentState",
         Phase::Reset { .. } | Phase::Shutdown { .. } | Phase::Gone => "Exited",
     }

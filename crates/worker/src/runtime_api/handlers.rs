@@ -1,7 +1,7 @@
 //! One call of the Runtime API: read it within bounds, ask the environment's task, answer.
 
 use super::replies::{self, Reply};
-use crate::environment::{Environment, Message, RuntimeResult, Verdict};
+use crate::environment::{Begun, Environment, Message, RuntimeResult, Verdict};
 use crate::payload;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,7 @@ const PREFIX: &str = "/2018-06-01/";
 const DISCARD_BYTES: usize = 64 << 20;
 /// How long the news of a runtime's end may take that breaks off in the middle of its answer: it says more than the
 /// broken answer does (ours).
-const NEWS_OF_ITS_END: Duration = Duration::from_millis(100);
+pub(super) const NEWS_OF_ITS_END: Duration = Duration::from_millis(100);
 
 /// The environment's task is gone: end the connection.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,16 @@ impl Client<'_> {
             let refusal = replies::error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", text);
             return self.unusable(id, ErrorType::RuntimeInvalidResponseModeHeader, Bytes::new(), refusal).await;
         }
+        if mode.is_some() {
+            match self.begin(id).await? {
+                Ok(Begun::Pieces(pieces)) => return self.stream(id, pieces, body).await,
+                Ok(Begun::Whole) => {}
+                Err(verdict) => {
+                    discard(body).await;
+                    return Ok(replies::verdict(verdict));
+                }
+            }
+        }
         match self.read(body, RESPONSE_PAYLOAD_BYTES).await? {
             Read::Whole { payload, function_error } => {
                 self.respond(id, RuntimeResult { payload, function_error }).await
@@ -84,12 +94,8 @@ impl Client<'_> {
             Read::TooLarge => self.too_large(id).await,
             Read::Truncated => {
                 tokio::time::sleep(NEWS_OF_ITS_END).await;
-                let fault = ErrorType::RuntimeTruncatedResponse;
-                let text = "HTTP request detected as truncated";
-                let refusal = replies::error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", text);
-                let payload =
-                    payload::fatal(id, fault, 0, "Runtime closed the connection in the middle of its response");
-                self.unusable(id, fault, payload, refusal).await
+                let (payload, refusal) = truncated(id);
+                self.unusable(id, ErrorType::RuntimeTruncatedResponse, payload, refusal).await
             }
         }
     }
@@ -108,7 +114,7 @@ impl Client<'_> {
         let payload = if self.environment.is_initialising() {
             match self.read(body, RUNTIME_ERROR_BYTES).await? {
                 Read::Whole { payload, .. } => payload,
-                Read::TooLarge => return Ok(replies::too_large(RUNTIME_ERROR_BYTES)),
+                Read::TooLarge => return Ok(replies::too_large(RUNTIME_ERROR_BYTES as u64)),
                 Read::Truncated => return Err(Ended),
             }
         } else {
@@ -128,13 +134,21 @@ impl Client<'_> {
         self.environment.expects(id).then_some(id)
     }
 
+    /// Says that an answer in pieces begins.
+    async fn begin(&self, request_id: RequestId) -> Result<Result<Begun, Verdict>, Ended> {
+        let (reply, begun) = oneshot::channel();
+        self.environment.tell(Message::RespondBegin { generation: self.generation, request_id, reply });
+        begun.await.map_err(|_| Ended)
+    }
+
     async fn respond(&self, id: RequestId, result: RuntimeResult) -> Result<Reply, Ended> {
         self.post(id, Answer::Accepted, result).await.map(replies::verdict)
     }
 
     async fn too_large(&self, id: RequestId) -> Result<Reply, Ended> {
-        let refusal = replies::too_large(RESPONSE_PAYLOAD_BYTES);
-        self.unusable(id, ErrorType::FunctionResponseSizeTooLarge, payload::too_large(), refusal).await
+        let limit = RESPONSE_PAYLOAD_BYTES as u64;
+        let refusal = replies::too_large(limit);
+        self.unusable(id, ErrorType::FunctionResponseSizeTooLarge, payload::too_large(limit), refusal).await
     }
 
     /// The call was in order, what it brought is not: `refusal` says so to the runtime, `payload` to the caller.
@@ -218,8 +232,16 @@ async fn read(mut body: Incoming, limit: usize) -> Read {
     Read::Whole { payload: if joined.is_empty() { first } else { joined.freeze() }, function_error: false }
 }
 
+/// What the caller and the runtime hear of an answer that broke off.
+pub(super) fn truncated(id: RequestId) -> (Bytes, Reply) {
+    let text = "HTTP request detected as truncated";
+    let refusal = replies::error(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", text);
+    let detail = "Runtime closed the connection in the middle of its response";
+    (payload::fatal(id, ErrorType::RuntimeTruncatedResponse, 0, detail), refusal)
+}
+
 /// The error with which a streaming handler ended: for a caller that is not streamed to, it is the whole answer.
-fn streamed_error(trailers: &HeaderMap) -> Option<Bytes> {
+pub(super) fn streamed_error(trailers: &HeaderMap) -> Option<Bytes> {
     trailers.get("lambda-runtime-function-error-type")?;
     let body = trailers.get("lambda-runtime-function-error-body").map_or(&b""[..], http::HeaderValue::as_bytes);
     Some(STANDARD.decode(body).unwrap_or_default().into())
@@ -232,7 +254,7 @@ async fn refused(body: Incoming) -> Reply {
     replies::verdict(Verdict::InvalidRequestId)
 }
 
-async fn discard(mut body: Incoming) {
+pub(super) async fn discard(mut body: Incoming) {
     let mut left = DISCARD_BYTES;
     while let Some(Ok(frame)) = body.frame().await {
         left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));

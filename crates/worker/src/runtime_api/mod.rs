@@ -6,6 +6,7 @@
 
 mod handlers;
 mod replies;
+mod streaming;
 
 use crate::environment::Environment;
 use handlers::Client;

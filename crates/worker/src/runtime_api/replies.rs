@@ -54,7 +54,7 @@ pub(super) fn verdict(verdict: Verdict) -> Reply {
     }
 }
 
-pub(super) fn too_large(limit: usize) -> Reply {
+pub(super) fn too_large(limit: u64) -> Reply {
     let text = format!("Exceeded maximum allowed payload size ({limit} bytes).");
     error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &text)
 }

@@ -9,6 +9,7 @@ use hearth_api::environments::{BoxFuture, Environments, Invocation, InvokeError,
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, Scope, State, UpdateStatus};
 use hearth_core::billing::Rule;
 use hearth_core::ids::{AccountId, Region, RequestId};
+use hearth_core::limits::STREAM_PIECES;
 use hearth_core::network::Mode;
 use hearth_sandbox::{
     Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
@@ -25,7 +26,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// What a test's runtime does from its launch to its end.
@@ -66,6 +68,45 @@ impl Runtime {
         let head = format!("{method} /2018-06-01/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
         let stream = self.connection.get_mut();
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()?;
+        self.reply()
+    }
+
+    /// A second connection of the same runtime.
+    pub(crate) fn another(&self) -> Self {
+        let address = self.connection.get_ref().peer_addr().unwrap();
+        let connection = BufReader::new(TcpStream::connect(address).unwrap());
+        let (stdout, killed) = (self.stdout.try_clone().unwrap(), Arc::clone(&self.killed));
+        Self { connection, stdout, launch: self.launch, environment: self.environment, killed }
+    }
+
+    /// Closes the connection, in the middle of whatever it is in, and makes another.
+    pub(crate) fn reconnect(&mut self) {
+        *self = self.another();
+    }
+
+    /// Begins an answer in pieces.
+    pub(crate) fn begin(&mut self, id: &str) {
+        let head = format!(
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
+             Lambda-Runtime-Function-Response-Mode: streaming\r\n\
+             Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n"
+        );
+        self.connection.get_mut().write_all(head.as_bytes()).unwrap();
+    }
+
+    /// One more; false once the connection is gone.
+    pub(crate) fn piece(&mut self, piece: &str) -> bool {
+        let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+        self.connection.get_mut().write_all(chunk.as_bytes()).is_ok()
+    }
+
+    /// Ends it, with trailers if there are any (each with its line end).
+    pub(crate) fn end(&mut self, trailers: &str) -> Option<Reply> {
+        self.connection.get_mut().write_all(format!("0\r\n{trailers}\r\n").as_bytes()).ok()?;
+        self.reply()
+    }
+
+    fn reply(&mut self) -> Option<Reply> {
         let mut line = String::new();
         if self.connection.read_line(&mut line).ok()? == 0 {
             return None;
@@ -372,6 +413,7 @@ impl Stage {
             runtimes: runtimes.path().to_owned(),
             idle_timeout,
             billing,
+            stream_bytes_per_s: None,
             dns: Vec::new(),
         });
         Self { worker, sandboxes, logs, function: Arc::new(function()), _runtimes: runtimes }
@@ -379,6 +421,14 @@ impl Stage {
 
     pub(crate) async fn invoke(&self, payload: &str) -> Result<InvokeResponse, InvokeError> {
         self.worker.invoke(Arc::clone(&self.function), invocation(payload, false)).await
+    }
+
+    /// With an answer that comes as it is written: its pieces, and how it ended.
+    pub(crate) fn stream(&self, payload: &str) -> (mpsc::Receiver<Bytes>, JoinHandle<InvokeResponse>) {
+        let (sink, pieces) = mpsc::channel(STREAM_PIECES);
+        let invocation = Invocation { stream: Some(sink), ..invocation(payload, true) };
+        let call = self.worker.invoke(Arc::clone(&self.function), invocation);
+        (pieces, tokio::spawn(async move { call.await.unwrap() }))
     }
 
     /// With the log's end, so that REPORT has been written when it returns.
@@ -395,6 +445,7 @@ pub(crate) fn invocation(payload: &str, log_tail: bool) -> Invocation {
         client_context: None,
         trace_id: None,
         log_tail,
+        stream: None,
     }
 }
 
