@@ -1,0 +1,214 @@
+"""Answers that reach their caller as the handler writes them, with the official clients on both sides.
+
+That a chunk comes before the handler ends is shown by a barrier, never by time: the handler waits for a file that the
+test makes once it has the chunk.
+"""
+
+import base64
+import json
+
+import pytest
+
+from support.functions import REPORT, Function, zipped
+from support.service import PATIENCE_S, TARGET, wait_for
+
+CODE = "stream.mjs"
+NODE = "nodejs20.x"
+
+
+class Streamed:
+    """The events of an InvokeWithResponseStream, one after the other as they come."""
+
+    def __init__(self, function, payload, **options):
+        self.response = function.client.invoke_with_response_stream(
+            FunctionName=function.name, Payload=json.dumps(payload), LogType="Tail", **options
+        )
+        self.events = iter(self.response["EventStream"])
+
+    def chunk(self):
+        return next(self.events)["PayloadChunk"]["Payload"]
+
+    def rest(self):
+        """Everything that is left: bytes, and what InvokeComplete says."""
+        events = list(self.events)
+        *chunks, last = events
+        return b"".join(event["PayloadChunk"]["Payload"] for event in chunks), last["InvokeComplete"]
+
+
+def tail(complete):
+    return base64.b64decode(complete["LogResult"]).decode()
+
+
+def failed(complete, error_type):
+    assert complete["ErrorCode"] == "Unhandled"
+    details = json.loads(complete["ErrorDetails"])
+    assert details["errorType"] == error_type
+    return details
+
+
+def test_the_first_chunk_comes_before_the_handler_ends(function):
+    made = function(CODE, NODE, Timeout=PATIENCE_S)
+    stream = Streamed(made, {"chunks": ["one", "two"], "wait": True})
+    assert stream.response["StatusCode"] == 200
+    assert stream.response["ResponseStreamContentType"] == "application/vnd.amazon.eventstream"
+    assert stream.response["ExecutedVersion"] == "$LATEST"
+    assert stream.chunk() == b"one"
+    environment = made.environment("Invoke")
+    wait_for("the handler", lambda: environment.reached("at-one"))
+    assert not environment.reached("at-two")
+    environment.release("go-one")
+    assert stream.chunk() == b"two"
+    environment.release("go-two")
+    rest, complete = stream.rest()
+    assert rest == b"" and "ErrorCode" not in complete
+    assert "streams 2 chunks" in tail(complete)
+    report = REPORT.search(tail(complete))
+    assert report["id"] == stream.response["ResponseMetadata"]["RequestId"] and report["status"] is None
+
+
+def test_an_invoke_gets_the_whole(function):
+    made = function(CODE, NODE)
+    assert made.invoke({"chunks": ["a", "b"], "then": "count"}).body == b"ab1"
+    large = made.invoke({"fill": 6_291_557})
+    assert large.error == "Unhandled" and large.json["errorType"] == "Function.ResponseSizeTooLarge"
+    error = made.invoke({"chunks": ["a"], "then": "throw"})
+    assert (error.error, error.json["errorMessage"]) == ("Unhandled", "in the middle")
+    assert made.invoke({"then": "count"}).body == b"4", "the same environment"
+
+
+def test_an_error_in_the_middle(function):
+    made = function(CODE, NODE)
+    rest, complete = Streamed(made, {"chunks": ["part"], "then": "throw"}).rest()
+    assert rest == b"part"
+    assert failed(complete, "Error")["errorMessage"] == "in the middle"
+    rest, complete = Streamed(made, {"before": "at once"}).rest()
+    assert rest == b""
+    assert failed(complete, "Error")["errorMessage"] == "at once"
+    assert Streamed(made, {"then": "count"}).rest()[0] == b"3", "the same environment"
+
+
+def test_a_crash_in_the_middle(function):
+    made = function(CODE, NODE)
+    stream = Streamed(made, {"chunks": ["part"], "wait": True, "then": "exit"})
+    assert stream.chunk() == b"part"
+    made.environment("Invoke").release("go-part")
+    rest, complete = stream.rest()
+    assert rest == b""
+    assert failed(complete, "Runtime.ExitError")["errorMessage"].endswith("Runtime exited with error: exit status 3")
+    assert REPORT.search(tail(complete))["type"] == "Runtime.ExitError"
+    assert Streamed(made, {"then": "count"}).rest()[0] == b"1", "reset"
+
+
+def test_a_timeout_in_the_middle(function):
+    made = function(CODE, NODE, Timeout=2)
+    stream = Streamed(made, {"chunks": ["part"], "then": "hang"})
+    assert stream.chunk() == b"part"
+    rest, complete = stream.rest()
+    assert rest == b""
+    assert failed(complete, "Sandbox.Timedout")["errorMessage"].endswith("Task timed out after 2.00 seconds")
+    assert REPORT.search(tail(complete))["status"] == "timeout"
+    assert Streamed(made, {"then": "count"}).rest()[0] == b"1", "reset"
+
+
+def test_a_client_that_goes_away_stops_nothing(function):
+    made = function(CODE, NODE, Timeout=PATIENCE_S)
+    stream = Streamed(made, {"chunks": ["one"], "wait": True, "fill": 4 << 20, "filled": "all"})
+    assert stream.chunk() == b"one"
+    stream.response["EventStream"].close()
+    environment = made.environment("Invoke")
+    environment.release("go-one")
+    wait_for("the handler to write all of it", lambda: environment.reached("all"))
+    environment = made.environment("Idle")
+    assert made.log().count("REPORT") == 1 and "Status" not in made.log()
+    assert Streamed(made, {"then": "count"}).rest()[0] == b"2", "the same environment"
+
+
+@pytest.mark.parametrize("runtime, code", [
+    ("python3.11", {"app.py": "def handler(event, context):\n    if event == 'fail': raise ValueError('no')\n    return event"}),
+    (NODE, {"index.mjs": "export const handler = async (event) => { if (event === 'fail') throw new TypeError('no'); return event }"}),
+])  # fmt: skip
+def test_a_handler_that_does_not_stream_is_one_chunk(function, runtime, code):
+    """awslambdaric knows no streaming: what it answers is whole."""
+    made = function(zipped(code), runtime)
+    stream = Streamed(made, "whole")
+    assert stream.chunk() == b'"whole"'
+    assert stream.rest()[0] == b""
+    rest, complete = Streamed(made, "fail").rest()
+    assert (
+        rest == b"" and failed(complete, "ValueError" if "python" in runtime else "TypeError")["errorMessage"] == "no"
+    )
+
+
+def test_rust_streams(function):
+    code = (TARGET / "examples/rust-stream/bootstrap").read_bytes()
+    made = function(zipped({"bootstrap": code}), "provided.al2023", Timeout=PATIENCE_S)
+    stream = Streamed(made, {"pieces": ["one", "two"]})
+    received = stream.chunk()
+    environment = made.environment("Invoke")
+    while b"one" not in received:
+        received += stream.chunk()
+    # Streams of lambda_runtime begin with the head of an HTTP answer: JSON and eight zeros.
+    head, body = received.split(b"\0" * 8)
+    assert json.loads(head)["statusCode"] == 200 and body == b"one"
+    environment.release("go-one")
+    assert stream.chunk() == b"two"
+    environment.release("go-two")
+    rest, complete = stream.rest()
+    assert rest == b"" and "ErrorCode" not in complete
+
+
+def test_versions_and_dry_runs(function):
+    made = function(CODE, NODE)
+    made.client.publish_version(FunctionName=made.name)
+    made.client.create_alias(FunctionName=made.name, Name="live", FunctionVersion="1")
+    stream = Streamed(made, {"chunks": ["x"]}, Qualifier="live")
+    assert stream.response["ExecutedVersion"] == "1"
+    assert stream.rest()[0] == b"x"
+    dry = made.client.invoke_with_response_stream(FunctionName=made.name, InvocationType="DryRun")
+    assert dry["StatusCode"] == 204 and list(dry["EventStream"]) == []
+
+
+def test_refusals_are_those_of_invoke(function):
+    made = function(CODE, NODE)
+    client, errors = made.client, made.client.exceptions
+    with pytest.raises(errors.ResourceNotFoundException, match=f"Function not found: .*:{made.name}:nope"):
+        Streamed(made, {}, Qualifier="nope")
+    with pytest.raises(errors.InvalidRequestContentException):
+        client.invoke_with_response_stream(FunctionName=made.name, Payload=b"{")
+    with pytest.raises(errors.ClientError, match="at 'invocationType' failed to satisfy constraint"):
+        client.invoke_with_response_stream(FunctionName=made.name, InvocationType="Event")
+    client.put_function_concurrency(FunctionName=made.name, ReservedConcurrentExecutions=0)
+    with pytest.raises(errors.TooManyRequestsException) as refused:
+        Streamed(made, {})
+    assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+def test_a_function_streams_from_a_function(function):
+    """The official client inside of a function, back through the entrance for functions."""
+    inner = function(CODE, NODE)
+    call = """
+import boto3
+def handler(event, context):
+    stream = boto3.client("lambda").invoke_with_response_stream(FunctionName=event, Payload='{"chunks": ["a", "b"]}')
+    return [bytes(e["PayloadChunk"]["Payload"]).decode() for e in stream["EventStream"] if "PayloadChunk" in e]
+"""
+    outer = function(zipped({"app.py": call}), Timeout=30)
+    answer = outer.invoke(inner.name)
+    assert answer.error is None, answer.body
+    assert "".join(answer.json) == "ab"
+
+
+def test_a_large_answer(services):
+    """200 MB is the limit; unbounded here, so that it does not take AWS's minute and a half."""
+    made = Function(services("--stream-rate", "0"), CODE, NODE, Timeout=PATIENCE_S, MemorySize=512)
+    limit = 200 << 20
+    length, complete = 0, None
+    for event in Streamed(made, {"fill": limit}).events:
+        if "PayloadChunk" in event:
+            length += len(event["PayloadChunk"]["Payload"])
+        else:
+            complete = event["InvokeComplete"]
+    assert length == limit and "ErrorCode" not in complete
+    complete = [e for e in Streamed(made, {"fill": limit + 1}).events if "InvokeComplete" in e][0]["InvokeComplete"]
+    message = failed(complete, "Function.ResponseSizeTooLarge")["errorMessage"]
+    assert message == f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
