@@ -28,6 +28,12 @@ impl Mounts {
         fs::read_to_string(path).map(|table| Self::parse(&table)).trying(|| format!("read {path}"))
     }
 
+    /// Those of which this is not true.
+    fn without(&self, is: impl Fn(&Path) -> bool) -> Self {
+        let v1 = self.v1.iter().filter(|(_, root)| !is(root)).map(|(name, root)| (name.clone(), root.clone()));
+        Self { v1: v1.collect(), v2: self.v2.clone().filter(|root| !is(root)) }
+    }
+
     /// All mount points.
     fn all(&self) -> impl Iterator<Item = &Path> {
         self.v1.values().chain(&self.v2).map(PathBuf::as_path)
@@ -57,26 +63,27 @@ impl Mounts {
 /// The layout here, with the name that all our directories at the top get.
 pub(crate) fn detect(mounts: &Mounts, name: &str, standing: &Standing) -> Box<dyn Layout> {
     match *standing {
-        // A container may show all of it, and let nobody change it.
-        Standing::Host if mounts.all().any(is_read_only) => Box::new(Nothing { remedy: READ_ONLY }),
-        Standing::Host => of_host(mounts, name),
+        Standing::Host => of_host(&mounts.without(is_read_only), name).unwrap_or_else(|| {
+            let remedy = if mounts.all().next().is_some() { READ_ONLY } else { MOUNT };
+            Box::new(Nothing { remedy })
+        }),
         Standing::Namespace { user, .. } => handed_over(mounts, name, user),
     }
 }
 
-fn of_host(mounts: &Mounts, name: &str) -> Box<dyn Layout> {
-    match &mounts.v2 {
+fn of_host(mounts: &Mounts, name: &str) -> Option<Box<dyn Layout>> {
+    Some(match &mounts.v2 {
         Some(root) if has_memory(root) => Box::new(V2::new(root, name, &controllers(root), false)),
         unified => {
             let freezer = match (unified, mounts.v1.get("freezer")) {
                 (Some(root), _) => Freezer::V2(root.join(name)),
                 (None, Some(root)) => Freezer::V1(root.join(name)),
-                (None, None) if mounts.v1.is_empty() => return Box::new(Nothing { remedy: MOUNT }),
+                (None, None) if mounts.v1.is_empty() => return None,
                 (None, None) => Freezer::Nothing,
             };
             Box::new(V1::new(&mounts.v1, freezer, name, not_mounted))
         }
-    }
+    })
 }
 
 /// What somebody who may has made ours: on v2 the group we are in, on v1 [`handed_over_directory`].
@@ -89,7 +96,8 @@ fn handed_over(mounts: &Mounts, name: &str, user: u32) -> Box<dyn Layout> {
     });
     // The hierarchy's own root, with every process of the host in it, is never handed over: it alone has no type.
     let is_below = |own: &Path| own.join("cgroup.type").exists();
-    let unified = own.filter(|own| is_below(own) && is_ours(own) && is_writable(&own.join("cgroup.subtree_control")));
+    let is_whole = |own: &Path| is_ours(own) && is_writable(&own.join("cgroup.subtree_control"));
+    let unified = own.filter(|own| is_below(own) && is_whole(own) && may_be_divided(own, user));
     if let Some(root) = unified.as_deref().filter(|root| has_memory(root)) {
         return Box::new(V2::new(root, name, &controllers(root), true));
     }
@@ -105,6 +113,18 @@ fn handed_over(mounts: &Mounts, name: &str, user: u32) -> Box<dyn Layout> {
         (None, None) => Freezer::Nothing,
     };
     Box::new(V1::new(&roots, freezer, name, not_handed_over))
+}
+
+/// Every group of a session is its user's, but systemd may change those that it has not handed over, and the shell or
+/// desktop that lives in one is not ours to move. It says which it has (systemd, "Control group APIs and delegation").
+fn may_be_divided(own: &Path, user: u32) -> bool {
+    let name = handed_over_directory(user);
+    let by_us = own.components().any(|part| part.as_os_str() == name.as_str());
+    let by_systemd = || {
+        let mut value = [0; 8];
+        rustix::fs::getxattr(own, "user.delegate", &mut value[..]).is_ok_and(|length| value.get(..length) == Some(b"1"))
+    };
+    by_us || !Path::new("/run/systemd/system").exists() || by_systemd()
 }
 
 /// Where the limits of a user's functions come from.
