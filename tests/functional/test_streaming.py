@@ -6,10 +6,12 @@ test makes once it has the chunk.
 
 import base64
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from support.functions import REPORT, Function, zipped
+from support.functions import PRESENT, REPORT, Function, zipped
 from support.service import PATIENCE_S, TARGET, wait_for
 
 CODE = "stream.mjs"
@@ -46,8 +48,9 @@ def failed(complete, error_type):
     return details
 
 
-def test_the_first_chunk_comes_before_the_handler_ends(function):
-    made = function(CODE, NODE, Timeout=PATIENCE_S)
+@pytest.mark.parametrize("runtime", [name for name in PRESENT if name.startswith("nodejs")])
+def test_the_first_chunk_comes_before_the_handler_ends(function, runtime):
+    made = function(CODE, runtime, Timeout=PATIENCE_S)
     stream = Streamed(made, {"chunks": ["one", "two"], "wait": True})
     assert stream.response["StatusCode"] == 200
     assert stream.response["ResponseStreamContentType"] == "application/vnd.amazon.eventstream"
@@ -139,9 +142,12 @@ def test_a_handler_that_does_not_stream_is_one_chunk(function, runtime, code):
     )
 
 
+def rust_stream():
+    return zipped({"bootstrap": (TARGET / "examples/rust-stream/bootstrap").read_bytes()})
+
+
 def test_rust_streams(function):
-    code = (TARGET / "examples/rust-stream/bootstrap").read_bytes()
-    made = function(zipped({"bootstrap": code}), "provided.al2023", Timeout=PATIENCE_S)
+    made = function(rust_stream(), "provided.al2023", Timeout=PATIENCE_S)
     stream = Streamed(made, {"pieces": ["one", "two"]})
     received = stream.chunk()
     environment = made.environment("Invoke")
@@ -155,6 +161,31 @@ def test_rust_streams(function):
     environment.release("go-two")
     rest, complete = stream.rest()
     assert rest == b"" and "ErrorCode" not in complete
+
+
+def test_rust_writes_its_error_into_the_answer(function):
+    """What lambda_runtime means as trailers it sends as part of the body: that is what the caller gets, and no error."""
+    made = function(rust_stream(), "provided.al2023", Timeout=PATIENCE_S)
+    made.invoke({"pieces": []})
+    environment = made.environment("Idle")
+    environment.release("go-part")
+    rest, complete = Streamed(made, {"pieces": ["part"], "abort": True}).rest()
+    assert b"\0partLambda-Runtime-Function-Error-Type: Runtime.StreamError\r\n" in rest
+    assert "ErrorCode" not in complete and REPORT.search(tail(complete))["status"] is None
+    assert made.environment("Idle").id == environment.id
+
+
+def test_an_answer_that_breaks_off(function):
+    made = function("stream.sh", "provided.al2023", Timeout=PATIENCE_S)
+    for how in ("close", "garbage"):
+        rest, complete = Streamed(made, how).rest()
+        assert rest == b"part"
+        failed(complete, "Runtime.TruncatedResponse")
+        assert REPORT.search(tail(complete))["type"] == "Runtime.TruncatedResponse"
+    rest, complete = Streamed(made, "end").rest()
+    assert rest == b"part" and "ErrorCode" not in complete
+    assert made.log().count("INIT_START") == 1, "the same environment"
+    assert REPORT.search(tail(complete))["init"] is None
 
 
 def test_versions_and_dry_runs(function):
@@ -212,3 +243,31 @@ def test_a_large_answer(services):
     complete = [e for e in Streamed(made, {"fill": limit + 1}).events if "InvokeComplete" in e][0]["InvokeComplete"]
     message = failed(complete, "Function.ResponseSizeTooLarge")["errorMessage"]
     assert message == f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
+
+
+def test_a_client_that_does_not_read_costs_no_memory(services):
+    service = services("--stream-rate", "0")
+    made = Function(service, CODE, NODE, Timeout=PATIENCE_S, MemorySize=512)
+    made.invoke({"chunks": ["warm"]})
+
+    def peak_kib():
+        status = Path(f"/proc/{service.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+
+    before, size = peak_kib(), 64 << 20
+    stream = Streamed(made, {"chunks": ["first"], "wait": True, "fill": size})
+    assert stream.chunk() == b"first"
+    made.environment("Invoke").release("go-first")
+    # From its beginning on it is written as fast as nobody reads.
+    rest, complete = stream.rest()
+    assert len(rest) == size and "ErrorCode" not in complete
+    assert peak_kib() - before < 16 << 10
+
+
+def test_a_stop_ends_what_is_under_way(services):
+    service = services("--drain", "100ms")
+    stream = Streamed(Function(service, CODE, NODE, Timeout=PATIENCE_S), {"chunks": ["part"], "then": "hang"})
+    assert stream.chunk() == b"part"
+    service.stop()
+    rest, complete = stream.rest()
+    assert (rest, complete["ErrorCode"]) == (b"", "ServiceException")

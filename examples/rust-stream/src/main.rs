@@ -10,6 +10,9 @@ use std::time::Duration;
 #[derive(Deserialize)]
 struct Request {
     pieces: Vec<String>,
+    /// Break off after the last piece, as a handler that fails in the middle does.
+    #[serde(default)]
+    abort: bool,
 }
 
 async fn handler(event: LambdaEvent<Request>) -> Result<Response<Body>, Error> {
@@ -24,6 +27,9 @@ async fn handler(event: LambdaEvent<Request>) -> Result<Response<Body>, Error> {
             while !Path::new(&go).exists() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+        }
+        if event.payload.abort {
+            sender.abort();
         }
     });
     Ok(Response::from(body))
