@@ -9,6 +9,7 @@ use common::{Program, Runtime, Stage, function};
 use hearth_api::environments::Environments;
 use hearth_api::function::FunctionVersion;
 use hearth_sandbox::ExitStatus;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use tokio::sync::mpsc::Receiver;
@@ -251,6 +252,28 @@ async fn a_caller_that_does_not_read_holds_up_the_runtime() {
     assert!(ended.payload.starts_with(b"{\"errorType\":\"Sandbox.Timedout\""), "{:?}", ended.payload);
     assert!(written.load(Ordering::SeqCst) < 32, "what the kernel's buffers hold, and a few pieces");
     assert!(rest(pieces).await.len() < 1 << 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_the_first_burst_it_goes_at_the_rate() {
+    const BURST: usize = 6 << 20;
+    let program = streaming(|runtime, id, _| {
+        runtime.begin(id);
+        runtime.piece(&"x".repeat(BURST + (1 << 16)));
+        runtime.end("");
+        ExitStatus::Code(0)
+    });
+    // One byte a second: what is beyond the burst does not come before the timeout, however slow this machine is.
+    let mut stage = Stage::made(program, |config| config.stream_bytes_per_s = NonZeroU64::new(1));
+    stage.function = Arc::new(FunctionVersion { timeout_s: 5, ..function() });
+    let (mut pieces, call) = stage.stream("1");
+    let mut length = 0;
+    while let Some(piece) = pieces.recv().await {
+        length += piece.len();
+    }
+    assert!(length <= BURST, "{length}");
+    let ended = call.await.expect("an end");
+    assert!(ended.payload.starts_with(b"{\"errorType\":\"Sandbox.Timedout\""), "{:?}", ended.payload);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

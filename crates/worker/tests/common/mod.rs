@@ -394,6 +394,11 @@ impl Stage {
     }
 
     pub(crate) fn with(program: Program, billing: Rule, idle_timeout: Duration) -> Self {
+        Self::made(program, |config| (config.billing, config.idle_timeout) = (billing, idle_timeout))
+    }
+
+    /// With other settings than usual.
+    pub(crate) fn made(program: Program, settings: impl FnOnce(&mut WorkerConfig)) -> Self {
         let runtimes = tempfile::tempdir().unwrap();
         let home = runtimes.path().join("fake");
         std::fs::create_dir_all(home.join("tree/bin")).unwrap();
@@ -406,16 +411,18 @@ impl Stage {
         let (ended, frozen) = (Arc::default(), Arc::default());
         let sandboxes = Arc::new(FakeSandboxes { program, made: AtomicUsize::new(0), ended, frozen });
         let logs = Arc::new(FakeLogs::default());
-        let worker = Worker::new(WorkerConfig {
+        let mut config = WorkerConfig {
             sandboxes: Arc::clone(&sandboxes) as Arc<dyn Sandboxes>,
             packages: Arc::new(NoPackages),
             logs: Arc::clone(&logs) as Arc<dyn Logs>,
             runtimes: runtimes.path().to_owned(),
-            idle_timeout,
-            billing,
+            idle_timeout: Duration::from_secs(600),
+            billing: Rule::Current,
             stream_bytes_per_s: None,
             dns: Vec::new(),
-        });
+        };
+        settings(&mut config);
+        let worker = Worker::new(config);
         Self { worker, sandboxes, logs, function: Arc::new(function()), _runtimes: runtimes }
     }
 
