@@ -52,6 +52,7 @@ mod tests {
         assert_eq!(bandwidth.take(Moment(5), 2 * MIB), 1_000_000);
         assert_eq!(bandwidth.take(Moment(1_000_005), 2 * MIB), 1_000_000, "what was waited for is spent");
         assert_eq!(bandwidth.take(Moment(3_000_005), 2 * MIB), 0, "a pause fills it again");
+        assert_eq!(bandwidth.take(Moment(90_000_005), 8 * MIB), 1_000_000, "up to the burst");
     }
 
     proptest! {
