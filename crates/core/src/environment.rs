@@ -9,6 +9,9 @@
 //!                          any phase: Stop, Lost ──▶ Shutdown ──▶ Gone
 //! ```
 //!
+//! Where extensions have registered, they are parties to it: Init and Invoke end when they, too, ask for their next
+//! event, and `Stopping`, in which everybody may end by himself, comes before Reset and Shutdown.
+//!
 //! Pure: no I/O, no clock, no randomness. Time enters as an argument, effects leave as [`Action`]s. A driver owns one
 //! [`ExecutionEnvironment`], feeds it [`Event`]s one at a time and carries out the actions in order. Whatever is not
 //! listed is refused and changes nothing.
@@ -16,30 +19,20 @@
 //! Source: AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle"; RIE `rapid`.
 
 use crate::error::ErrorType;
+use crate::extension::Extensions;
 use crate::ids::RequestId;
-use crate::limits::{INIT_MAX_MS, KILL_MAX_MS};
+use crate::limits::INIT_MAX_MS;
 
+mod extensions;
+mod outcome;
 mod phase;
+mod progress;
+mod stopping;
 #[cfg(test)]
 mod tests;
 
-pub use phase::{Call, Phase, Stage};
-
-/// A point in time: microseconds on the worker's monotonic clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Moment(pub u64);
-
-impl Moment {
-    fn plus_ms(self, ms: u64) -> Self {
-        Self(self.0.saturating_add(ms.saturating_mul(1_000)))
-    }
-
-    /// Microseconds since `earlier`; 0 if that is later.
-    #[must_use]
-    pub const fn since(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
-    }
-}
+pub use outcome::{InitReport, InvocationReport, Outcome, Status};
+pub use phase::{Call, Ending, Moment, Phase, Reason, Stage, Step, Then, Turn};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +71,20 @@ pub enum Event {
         /// Why.
         fault: ErrorType,
     },
+    /// All external extensions have registered. (This and the next three follow from what
+    /// [`ExecutionEnvironment::register`] and its neighbours are told.)
+    Registered,
+    /// All extensions that the phase waits for have asked for their next event.
+    ExtensionsReady,
+    /// An extension of this generation ended unasked, or could not be launched.
+    ExtensionFailed {
+        /// Which launch.
+        generation: u32,
+        /// Why.
+        fault: ErrorType,
+    },
+    /// All extensions that were told of the end have ended.
+    ExtensionsEnded,
     /// A timer fired. Early or stale fires are harmless.
     Deadline,
     /// No process of this generation is left.
@@ -107,12 +114,30 @@ pub enum Answer {
 /// What the driver must do, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Launch the runtime at full speed. News of it must carry this generation.
+    /// Launch the external extensions, or the runtime where there are none, at full speed. News of them must carry this
+    /// generation.
     Launch {
         /// Which launch.
         generation: u32,
         /// Ahead of invocations or inside one.
         phase: InitPhase,
+    },
+    /// Launch the runtime: the external extensions have registered.
+    LaunchRuntime,
+    /// Write the EXTENSION lines.
+    LogExtensions,
+    /// Hand the INVOKE event to all extensions that run.
+    Notify(RequestId),
+    /// Ask the runtime to end.
+    EndRuntime,
+    /// Kill the runtime.
+    KillRuntime,
+    /// Hand the SHUTDOWN event to all extensions that run; kill the external ones that have not registered for it.
+    NotifyShutdown {
+        /// When they must have ended.
+        deadline: Moment,
+        /// Why.
+        reason: Reason,
     },
     /// Hold the processes to the CPU share of their memory from here on.
     LimitCpu,
@@ -149,60 +174,12 @@ pub enum InitPhase {
     Invoke,
 }
 
-/// How an invocation ended for its caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The runtime answered.
-    Answered,
-    /// The runtime reported that Init failed: its words are the answer.
-    InitError,
-    /// Something ended the environment first.
-    Failed(ErrorType),
-}
-
-/// What goes into END and REPORT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvocationReport {
-    /// Which invocation.
-    pub request_id: RequestId,
-    /// From START to the runtime's next request, microseconds; the function timeout at most.
-    pub duration_us: u64,
-    /// The Init phase before this invocation, microseconds: on a cold start only.
-    pub init_us: Option<u64>,
-    /// How it ended.
-    pub status: Status,
-}
-
-/// What goes into INIT_REPORT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InitReport {
-    /// Where Init ran.
-    pub phase: InitPhase,
-    /// How long, microseconds.
-    pub duration_us: u64,
-    /// How it ended.
-    pub status: Status,
-}
-
-/// How a phase ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Well, or with an error of the handler's own.
-    Success,
-    /// Its time was over.
-    Timeout,
-    /// With a fatal error.
-    Error(ErrorType),
-    /// With the error that the runtime reported from Init: its own type counts.
-    InitError,
-}
-
 /// An event the current phase does not allow. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not allowed in phase {}", phase.name())]
+#[error("not allowed in phase {phase}")]
 pub struct Rejected {
-    /// Phase when the event came.
-    pub phase: Phase,
+    /// Name of the phase when the event came.
+    pub phase: &'static str,
 }
 
 /// The state machine.
@@ -215,13 +192,25 @@ pub struct ExecutionEnvironment {
     init_us: Option<u64>,
     /// Whether it ends once no invocation needs it.
     retiring: bool,
+    extensions: Extensions,
+    /// Whether the runtime has been launched and has not ended.
+    runtime: bool,
+    /// The fatal error that an extension has reported: it wins over the end that follows.
+    fatal: Option<ErrorType>,
 }
 
 impl ExecutionEnvironment {
     /// An environment in which nothing has started yet.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { phase: Phase::Cold, generation: 0, init_us: None, retiring: false }
+    pub fn new() -> Self {
+        Self::with(Extensions::default())
+    }
+
+    /// The same, with extensions.
+    #[must_use]
+    pub const fn with(extensions: Extensions) -> Self {
+        let (phase, fatal) = (Phase::Cold, None);
+        Self { phase, generation: 0, init_us: None, retiring: false, extensions, runtime: false, fatal }
     }
 
     /// Current phase.
@@ -252,64 +241,96 @@ impl ExecutionEnvironment {
     ///
     /// [`Rejected`] if the phase does not allow the event; state and `out` are then untouched.
     pub fn handle(&mut self, now: Moment, event: Event, out: &mut Vec<Action>) -> Result<(), Rejected> {
+        use stopping::shutdown;
         use {Action as A, Event as E, Phase as P};
+        if let E::RuntimeFailed { generation, .. } = event {
+            self.runtime &= generation != self.generation;
+        }
         self.phase = match (self.phase, event) {
             // Late news: not an error, not ours any more.
-            (phase, E::RuntimeFailed { generation, .. } | E::Emptied { generation })
-                if generation != self.generation =>
-            {
-                phase
-            }
+            (
+                phase,
+                E::RuntimeFailed { generation, .. } | E::ExtensionFailed { generation, .. } | E::Emptied { generation },
+            ) if generation != self.generation => phase,
             (phase, E::Deadline) if phase.deadline().is_none_or(|at| now < at) => phase,
 
             (P::Cold, E::Start) => {
                 let deadline = now.plus_ms(INIT_MAX_MS);
-                self.launch(InitPhase::Init, deadline, out);
-                P::Init { deadline, started: now, reported: false, waiting: None }
+                let step = self.launch(InitPhase::Init, deadline, out);
+                P::Init { deadline, started: now, step, waiting: None }
             }
             (P::Cold, E::Invoke(call)) => self.launch_inside(now, call, out),
 
-            (P::Init { deadline, started, reported, waiting: None }, E::Invoke(call)) => {
-                P::Init { deadline, started, reported, waiting: Some(call) }
+            (P::Init { deadline, started, step, waiting: None }, E::Invoke(call)) => {
+                P::Init { deadline, started, step, waiting: Some(call) }
             }
-            (P::Init { deadline, started, waiting, .. }, E::InitError) => {
-                P::Init { deadline, started, reported: true, waiting }
+            (P::Init { deadline, started, step: Step::Registering, waiting }, E::Registered) => {
+                P::Init { deadline, started, step: self.launch_runtime(out), waiting }
             }
-            (P::Init { started, waiting, reported: false, .. }, E::Next) => {
-                self.init_us = Some(now.since(started));
-                match waiting {
-                    Some(call) => begin(now, call, None, out),
-                    None => self.rest(out),
+            (P::Init { deadline, started, step: Step::Loading | Step::Reported, waiting }, E::InitError) => {
+                P::Init { deadline, started, step: self.reported(), waiting }
+            }
+            (P::Init { deadline, started, step: Step::Loading, waiting }, E::Next) => {
+                self.extensions.close();
+                if self.extensions.are_ready() {
+                    self.initialised(now, started, waiting, out)
+                } else {
+                    P::Init { deadline, started, step: Step::Waiting, waiting }
                 }
             }
-            (P::Init { started, reported, waiting, .. }, E::RuntimeFailed { fault, .. }) => {
-                let status = if reported { Status::InitError } else { Status::Error(fault) };
-                out.push(A::ReportInit(InitReport { phase: InitPhase::Init, duration_us: now.since(started), status }));
-                reset(now, None, waiting, out)
+            (P::Init { started, step: Step::Waiting, waiting, .. }, E::ExtensionsReady) => {
+                self.initialised(now, started, waiting, out)
+            }
+            (
+                P::Init { started, step, waiting, .. },
+                E::RuntimeFailed { fault, .. } | E::ExtensionFailed { fault, .. },
+            ) => {
+                let status = if step == Step::Reported { Status::InitError } else { Status::Error(self.first(fault)) };
+                self.report_init(InitPhase::Init, now.since(started), status, out);
+                self.reset(now, Reason::Failure, None, waiting, out)
             }
             (P::Init { started, waiting, .. }, E::Deadline) => {
-                let (phase, status) = (InitPhase::Init, Status::Timeout);
-                out.push(A::ReportInit(InitReport { phase, duration_us: now.since(started), status }));
-                reset(now, None, waiting, out)
+                self.report_init(InitPhase::Init, now.since(started), Status::Timeout, out);
+                self.reset(now, Reason::Timeout, None, waiting, out)
             }
 
-            (P::Idle, E::Invoke(call)) => begin(now, call, Some(A::Thaw), out),
+            (P::Idle, E::Invoke(call)) => self.begin(now, call, Some(A::Thaw), out),
             // It may ask before the freezer has stopped it, and a second connection may ask as well.
             (P::Idle, E::Next) => P::Idle,
-            (P::Idle, E::RuntimeFailed { .. }) => {
+            (P::Idle, E::RuntimeFailed { .. } | E::ExtensionFailed { .. }) => {
                 out.push(A::Thaw);
-                reset(now, None, None, out)
+                self.reset(now, Reason::Failure, None, None, out)
             }
 
-            (P::Invoke { call, deadline, started, stage: Stage::Init { reported: false } }, E::Next) => {
-                out.extend([A::LogStart(call.request_id), A::LimitCpu, A::Dispatch(call.request_id)]);
-                P::Invoke { call, deadline, started, stage: Stage::Running }
+            (P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Registering } }, E::Registered) => {
+                P::Invoke { call, deadline, started, stage: Stage::Init { step: self.launch_runtime(out) } }
             }
-            (P::Invoke { call, deadline, started, stage: Stage::Init { reported } }, E::InitError) => {
-                if !reported {
+            (P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Loading } }, E::Next) => {
+                self.extensions.close();
+                let stage = if self.extensions.are_ready() {
+                    self.start(call, None, out)
+                } else {
+                    Stage::Init { step: Step::Waiting }
+                };
+                P::Invoke { call, deadline, started, stage }
+            }
+            (P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Waiting } }, E::ExtensionsReady) => {
+                P::Invoke { call, deadline, started, stage: self.start(call, None, out) }
+            }
+            (
+                P::Invoke {
+                    call,
+                    deadline,
+                    started,
+                    stage: Stage::Init { step: step @ (Step::Loading | Step::Reported) },
+                },
+                E::InitError,
+            ) => {
+                let next = self.reported();
+                if step != next {
                     out.push(A::Complete(call.request_id, Outcome::InitError));
                 }
-                P::Invoke { call, deadline, started, stage: Stage::Init { reported: true } }
+                P::Invoke { call, deadline, started, stage: Stage::Init { step: next } }
             }
             // Asked twice: the same event again.
             (phase @ P::Invoke { call, stage: Stage::Running, .. }, E::Next) => {
@@ -333,29 +354,59 @@ impl ExecutionEnvironment {
                 out.push(A::Complete(request_id, Outcome::Answered));
                 P::Invoke { call, deadline, started, stage: Stage::Answered { answer } }
             }
-            (P::Invoke { call, started, stage: Stage::Answered { answer }, .. }, E::Next) => {
-                let status = match answer {
-                    Answer::Accepted => Status::Success,
-                    Answer::Unusable(fault) => Status::Error(fault),
-                };
-                out.push(A::Report(self.report(call, now.since(started), status)));
-                self.rest(out)
+            (P::Invoke { call, deadline, started, stage: Stage::Answered { answer } }, E::Next) => {
+                if self.extensions.have_finished() {
+                    self.finished(now, call, started, answer, out)
+                } else {
+                    P::Invoke { call, deadline, started, stage: Stage::Extensions { answer } }
+                }
             }
-            (P::Invoke { call, started, stage, .. }, E::RuntimeFailed { fault, .. }) => {
+            (P::Invoke { call, started, stage: Stage::Extensions { answer }, .. }, E::ExtensionsReady) => {
+                self.finished(now, call, started, answer, out)
+            }
+            // It waits already.
+            (
+                phase @ (P::Init { step: Step::Waiting, .. }
+                | P::Invoke { stage: Stage::Init { step: Step::Waiting } | Stage::Extensions { .. }, .. }),
+                E::Next,
+            ) => phase,
+            (
+                P::Invoke { call, started, stage, .. },
+                E::RuntimeFailed { fault, .. } | E::ExtensionFailed { fault, .. },
+            ) => {
+                let fault = self.first(fault);
                 let report = self.fail(call, now.since(started), stage, Status::Error(fault), out);
-                reset(now, Some(report), None, out)
+                self.reset(now, Reason::Failure, Some(report), None, out)
             }
             (P::Invoke { call, started, stage, .. }, E::Deadline) => {
                 let report = self.fail(call, now.since(started), stage, Status::Timeout, out);
-                reset(now, Some(report), None, out)
+                self.reset(now, Reason::Timeout, Some(report), None, out)
             }
+
+            // As it was told to, or before it could be.
+            (P::Stopping { over, turn: Turn::Runtime, ending, .. }, E::RuntimeFailed { .. }) => {
+                self.stop_extensions(now, over, ending, out)
+            }
+            (P::Stopping { over, turn: Turn::Runtime, ending, .. }, E::Deadline) => {
+                out.push(A::KillRuntime);
+                self.stop_extensions(now, over, ending, out)
+            }
+            (P::Stopping { turn: Turn::Extensions, ending, .. }, E::Deadline | E::ExtensionsEnded) => {
+                stopping::finish(now, ending, out)
+            }
+            (P::Stopping { deadline, over, turn, ending }, E::Stop) => {
+                P::Stopping { deadline, over, turn, ending: stopping::never_again(ending, out) }
+            }
+            (P::Stopping { ending, .. }, E::Lost) => stopping::finish(now, stopping::never_again(ending, out), out),
+            (phase @ P::Stopping { .. }, E::Next | E::RuntimeFailed { .. } | E::ExtensionFailed { .. }) => phase,
 
             (P::Reset { deadline, report, next: None }, E::Invoke(call)) => {
                 P::Reset { deadline, report, next: Some(call) }
             }
-            (phase @ P::Reset { .. }, E::RuntimeFailed { .. }) => phase,
+            (phase @ P::Reset { .. }, E::RuntimeFailed { .. } | E::ExtensionFailed { .. }) => phase,
             (P::Reset { report, next, .. }, E::Emptied { .. }) => {
                 out.extend(report.map(A::Report));
+                self.extensions.clear();
                 match next {
                     Some(call) => self.launch_inside(now, call, out),
                     None if self.retiring => shutdown(None, out),
@@ -371,29 +422,32 @@ impl ExecutionEnvironment {
                 shutdown(report, out)
             }
 
-            (P::Cold | P::Idle | P::Init { waiting: None, .. }, E::Retire) => shutdown(None, out),
-            (phase @ (P::Init { .. } | P::Invoke { .. } | P::Reset { .. }), E::Retire) => {
+            (phase @ (P::Cold | P::Idle | P::Init { waiting: None, .. }), E::Retire) => {
+                self.leave(now, phase, None, out)
+            }
+            (phase @ (P::Init { .. } | P::Invoke { .. } | P::Stopping { .. } | P::Reset { .. }), E::Retire) => {
                 self.retiring = true;
                 phase
             }
 
-            (P::Cold | P::Idle, E::Stop | E::Lost) => shutdown(None, out),
-            (P::Init { waiting: call, .. } | P::Reset { next: call, report: None, .. }, E::Stop | E::Lost) => {
+            (phase @ (P::Cold | P::Idle), E::Stop) => self.leave(now, phase, None, out),
+            (P::Cold | P::Idle, E::Lost) => shutdown(None, out),
+            (phase @ P::Init { waiting: call, .. }, E::Stop | E::Lost) => {
                 out.extend(call.map(|call| A::Complete(call.request_id, Outcome::Failed(ErrorType::SandboxFailure))));
-                shutdown(None, out)
+                if event == E::Stop { self.leave(now, phase, None, out) } else { shutdown(None, out) }
             }
             (P::Reset { next, report, .. }, E::Stop | E::Lost) => {
                 out.extend(next.map(|call| A::Complete(call.request_id, Outcome::Failed(ErrorType::SandboxFailure))));
                 shutdown(report, out)
             }
-            (P::Invoke { call, started, stage, .. }, E::Stop | E::Lost) => {
+            (phase @ P::Invoke { call, started, stage, .. }, E::Stop | E::Lost) => {
                 let status = Status::Error(ErrorType::SandboxFailure);
                 let report = self.fail(call, now.since(started), stage, status, out);
-                shutdown(Some(report), out)
+                if event == E::Stop { self.leave(now, phase, Some(report), out) } else { shutdown(Some(report), out) }
             }
             (
                 phase @ P::Shutdown { .. },
-                E::Stop | E::Lost | E::Retire | E::RuntimeFailed { .. } | E::Emptied { .. },
+                E::Stop | E::Lost | E::Retire | E::RuntimeFailed { .. } | E::ExtensionFailed { .. } | E::Emptied { .. },
             ) => phase,
             (P::Shutdown { report }, E::Terminated) => {
                 out.extend(report.map(A::Report));
@@ -401,65 +455,9 @@ impl ExecutionEnvironment {
             }
             (P::Gone, E::Stop | E::Lost | E::Retire) => P::Gone,
 
-            (phase, _) => return Err(Rejected { phase }),
+            (phase, _) => return Err(Rejected { phase: phase.name() }),
         };
         Ok(())
-    }
-
-    fn launch(&mut self, phase: InitPhase, deadline: Moment, out: &mut Vec<Action>) {
-        self.generation = self.generation.wrapping_add(1);
-        out.extend([Action::Arm(deadline), Action::Launch { generation: self.generation, phase }]);
-    }
-
-    /// Init inside an invocation: it counts as Duration, not as Init Duration.
-    fn launch_inside(&mut self, now: Moment, call: Call, out: &mut Vec<Action>) -> Phase {
-        let deadline = now.plus_ms(call.timeout_ms);
-        self.init_us = None;
-        self.launch(InitPhase::Invoke, deadline, out);
-        Phase::Invoke { call, deadline, started: now, stage: Stage::Init { reported: false } }
-    }
-
-    /// Nothing to do: frozen, unless it is to end.
-    fn rest(&self, out: &mut Vec<Action>) -> Phase {
-        if self.retiring {
-            return shutdown(None, out);
-        }
-        out.extend([Action::Disarm, Action::Freeze]);
-        Phase::Idle
-    }
-
-    /// Tells the caller, if nobody has yet, and prepares the report.
-    fn fail(
-        &mut self,
-        call: Call,
-        duration_us: u64,
-        stage: Stage,
-        status: Status,
-        out: &mut Vec<Action>,
-    ) -> InvocationReport {
-        let outcome = match status {
-            Status::Timeout => Outcome::Failed(ErrorType::SandboxTimedout),
-            Status::Error(fault) => Outcome::Failed(fault),
-            Status::Success | Status::InitError => Outcome::InitError,
-        };
-        let status = match stage {
-            // The first fatal error wins.
-            Stage::Init { reported: true } if status != Status::Timeout => Status::InitError,
-            Stage::Init { .. } | Stage::Running | Stage::Responding | Stage::Answered { .. } => status,
-        };
-        if let Stage::Init { .. } = stage {
-            out.push(Action::ReportInit(InitReport { phase: InitPhase::Invoke, duration_us, status }));
-            out.push(Action::LogStart(call.request_id));
-        }
-        if let Stage::Init { reported: false } | Stage::Running | Stage::Responding = stage {
-            out.push(Action::Complete(call.request_id, outcome));
-        }
-        self.report(call, duration_us, status)
-    }
-
-    fn report(&mut self, call: Call, duration_us: u64, status: Status) -> InvocationReport {
-        let duration_us = duration_us.min(call.timeout_ms.saturating_mul(1_000));
-        InvocationReport { request_id: call.request_id, duration_us, init_us: self.init_us.take(), status }
     }
 }
 
@@ -467,27 +465,4 @@ impl Default for ExecutionEnvironment {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Hands the event to a runtime that waits for it. START comes before the thaw: what unfinished work prints once it runs
-/// again belongs to this invocation.
-fn begin(now: Moment, call: Call, thaw: Option<Action>, out: &mut Vec<Action>) -> Phase {
-    let deadline = now.plus_ms(call.timeout_ms);
-    let id = call.request_id;
-    out.extend([Action::Arm(deadline), Action::LogStart(id), Action::LimitCpu]);
-    out.extend(thaw);
-    out.push(Action::Dispatch(id));
-    Phase::Invoke { call, deadline, started: now, stage: Stage::Running }
-}
-
-/// All processes end; sandbox, `/tmp` and listener stay.
-fn reset(now: Moment, report: Option<InvocationReport>, next: Option<Call>, out: &mut Vec<Action>) -> Phase {
-    let deadline = now.plus_ms(KILL_MAX_MS);
-    out.extend([Action::Arm(deadline), Action::Kill]);
-    Phase::Reset { deadline, report, next }
-}
-
-fn shutdown(report: Option<InvocationReport>, out: &mut Vec<Action>) -> Phase {
-    out.extend([Action::Disarm, Action::Terminate]);
-    Phase::Shutdown { report }
 }

@@ -23,6 +23,14 @@ pub enum ErrorType {
     FunctionResponseSizeTooLarge,
     /// The runtime reported a failed handler without a type of its own.
     FunctionUnknown,
+    /// An extension reported that its start failed.
+    ExtensionInitError,
+    /// An extension reported that it cannot go on.
+    ExtensionExitError,
+    /// The process of an extension ended unasked.
+    ExtensionCrash,
+    /// An extension could not be launched.
+    ExtensionLaunchError,
     /// The function timeout passed.
     SandboxTimedout,
     /// The environment itself failed.
@@ -42,6 +50,10 @@ impl ErrorType {
             Self::RuntimeInvalidResponseModeHeader => "Runtime.InvalidResponseModeHeader",
             Self::FunctionResponseSizeTooLarge => "Function.ResponseSizeTooLarge",
             Self::FunctionUnknown => "Function.Unknown",
+            Self::ExtensionInitError => "Extension.InitError",
+            Self::ExtensionExitError => "Extension.ExitError",
+            Self::ExtensionCrash => "Extension.Crash",
+            Self::ExtensionLaunchError => "Extension.LaunchError",
             Self::SandboxTimedout => "Sandbox.Timedout",
             Self::SandboxFailure => "Sandbox.Failure",
         }

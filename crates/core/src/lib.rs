@@ -9,6 +9,7 @@ pub mod concurrency;
 pub mod dns;
 pub mod environment;
 pub mod error;
+pub mod extension;
 pub mod ids;
 pub mod limits;
 pub mod network;

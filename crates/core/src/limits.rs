@@ -5,6 +5,12 @@
 pub const INIT_MAX_MS: u64 = 10_000;
 /// Longest Shutdown phase with external extensions, milliseconds (documented).
 pub const SHUTDOWN_MAX_MS: u64 = 2_000;
+/// The same with internal extensions only, milliseconds (documented).
+pub const SHUTDOWN_INTERNAL_MAX_MS: u64 = 500;
+/// Extensions of one environment (documented).
+pub const EXTENSIONS: usize = 10;
+/// Body of a call of the Extensions API, bytes (observed, RIE for managed instances: 1 MiB).
+pub const EXTENSION_BODY_BYTES: usize = 1 << 20;
 /// How long the processes of a Reset may take to vanish before the whole sandbox is replaced, milliseconds (ours).
 pub const KILL_MAX_MS: u64 = 10_000;
 /// Memory of a function, MB: smallest, largest, default (documented).

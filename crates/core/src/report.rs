@@ -5,6 +5,7 @@
 
 use crate::billing::{self, Rule};
 use crate::environment::{InitPhase, InitReport, InvocationReport, Status};
+use crate::extension::{Extension, State};
 use crate::ids::RequestId;
 use std::fmt::Write as _;
 
@@ -60,6 +61,21 @@ pub fn init_report(report: &InitReport, init_error: &str) -> String {
     line
 }
 
+/// `EXTENSION`: where an extension stands at the end of Init.
+#[must_use]
+pub fn extension(extension: &Extension) -> String {
+    let events: Vec<_> = extension.events().collect();
+    // Whoever runs at the end of Init was ready, and has been handed its first event in the same instant.
+    let state = if extension.state() == State::Running { State::Ready } else { extension.state() };
+    let (name, state) = (extension.name(), state.name());
+    let mut line = format!("EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]", events.join(", "));
+    if let Some(error_type) = extension.error_type() {
+        put(&mut line, format_args!("\tError Type: {error_type}"));
+    }
+    line.push('\n');
+    line
+}
+
 fn status_text(status: Status, init_error: &str) -> Option<String> {
     match status {
         Status::Success => None,
@@ -84,6 +100,7 @@ fn put(line: &mut String, text: std::fmt::Arguments<'_>) {
 mod tests {
     use super::*;
     use crate::error::ErrorType;
+    use crate::extension::{ExtensionId, Extensions};
 
     const ID: RequestId = RequestId(0x8476_a536_e9f4_11e8_9739_2dfe_598c_3fcd);
 
@@ -107,6 +124,23 @@ mod tests {
         assert!(timeout.ends_with("Max Memory Used: 45 MB\tStatus: timeout\t\n"), "{timeout}");
         let oom = report(&of(1, None, Status::Error(ErrorType::RuntimeOutOfMemory)), Rule::Current, 128, 128, "");
         assert!(oom.ends_with("\tStatus: error\tError Type: Runtime.OutOfMemory\t\n"), "{oom}");
+    }
+
+    #[test]
+    fn an_extension_shows_what_it_has_registered_for() {
+        let mut extensions = Extensions::new(vec!["one".to_owned(), "two".to_owned()]);
+        extensions.launch();
+        extensions.register("one", &["SHUTDOWN".to_owned(), "INVOKE".to_owned()], ExtensionId(1)).unwrap();
+        extensions.next(ExtensionId(1)).unwrap();
+        extensions.not_launched(1, "PermissionDenied");
+        let lines: Vec<_> = extensions.all().iter().map(extension).collect();
+        assert_eq!(
+            lines,
+            [
+                "EXTENSION\tName: one\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n",
+                "EXTENSION\tName: two\tState: LaunchError\tEvents: []\tError Type: PermissionDenied\n",
+            ]
+        );
     }
 
     #[test]

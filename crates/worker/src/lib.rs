@@ -8,6 +8,7 @@ mod clock;
 mod command;
 mod environment;
 mod inside;
+mod layers;
 mod logs;
 mod payload;
 mod pool;

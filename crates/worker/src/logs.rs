@@ -5,7 +5,7 @@ use crate::clock::wall_ms;
 use bytes::Bytes;
 use hearth_core::limits::{LOG_EVENT_BYTES, LOG_PER_INVOCATION_BYTES, LOG_TAIL_BYTES};
 use hearth_store::{LogEvent, LogStream};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// What an event costs besides its text, bytes (ours): a million empty lines must not be free.
@@ -19,8 +19,8 @@ pub(crate) struct LogWriter {
     stream: Arc<dyn LogStream>,
     /// Not yet in the stream.
     pending: Vec<LogEvent>,
-    /// A line without its end, per pipe.
-    partial: [Vec<u8>; 2],
+    /// Lines without their end, by pipe.
+    partial: BTreeMap<Source, Vec<u8>>,
     /// The end of this invocation's log.
     tail: VecDeque<u8>,
     /// What was printed since the last [`LogWriter::begin`] costs, bytes.
@@ -30,16 +30,23 @@ pub(crate) struct LogWriter {
 }
 
 /// Which pipe a line came from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
-    Stdout = 0,
-    Stderr = 1,
+    Stdout,
+    Stderr,
+    /// Of an external extension.
+    Extension {
+        /// Its place in the order of launch.
+        place: u8,
+        /// Whether it is standard error.
+        error: bool,
+    },
 }
 
 impl LogWriter {
     pub(crate) fn new(stream: Arc<dyn LogStream>) -> Self {
-        let partial = [Vec::new(), Vec::new()];
-        Self { stream, pending: Vec::new(), partial, tail: VecDeque::new(), printed: 0, dropped: 0, failed: false }
+        let (pending, partial, tail) = (Vec::new(), BTreeMap::new(), VecDeque::new());
+        Self { stream, pending, partial, tail, printed: 0, dropped: 0, failed: false }
     }
 
     /// A new invocation: its tail is empty, its allowance whole.
@@ -63,11 +70,7 @@ impl LogWriter {
                 self.dropped += line.len();
                 continue;
             }
-            let [stdout, stderr] = &mut self.partial;
-            let partial = match source {
-                Source::Stdout => stdout,
-                Source::Stderr => stderr,
-            };
+            let partial = self.partial.entry(source).or_default();
             partial.extend_from_slice(line);
             // CloudWatch cuts an event at 256 KB; the rest becomes the next one.
             while partial.len() >= LOG_EVENT_BYTES || partial.last() == Some(&b'\n') {
@@ -84,7 +87,7 @@ impl LogWriter {
 
     /// What is left of lines without an end becomes events: the invocation is over.
     pub(crate) fn end_lines(&mut self) {
-        for partial in &mut self.partial {
+        for partial in self.partial.values_mut() {
             if !partial.is_empty() {
                 let text = String::from_utf8_lossy(partial).into_owned();
                 partial.clear();

@@ -39,7 +39,11 @@ pub(crate) fn fatal(request_id: RequestId, fault: ErrorType, timeout_ms: u64, de
         | ErrorType::RuntimeUnknown
         | ErrorType::RuntimeTruncatedResponse
         | ErrorType::RuntimeInvalidResponseModeHeader
-        | ErrorType::FunctionUnknown => format!("RequestId: {request_id} Error: {detail}"),
+        | ErrorType::FunctionUnknown
+        | ErrorType::ExtensionInitError
+        | ErrorType::ExtensionExitError
+        | ErrorType::ExtensionCrash
+        | ErrorType::ExtensionLaunchError => format!("RequestId: {request_id} Error: {detail}"),
     };
     json(&TypeFirst { error_type: fault.as_str(), error_message: &message })
 }
@@ -53,6 +57,15 @@ pub(crate) fn too_large(limit: u64) -> Bytes {
 fn json(payload: &impl Serialize) -> Bytes {
     // Two strings always serialise.
     serde_json::to_vec(payload).unwrap_or_default().into()
+}
+
+/// How an extension ended, likewise.
+pub(crate) fn extension_exit_text(status: ExitStatus) -> String {
+    match status {
+        ExitStatus::Code(0) => "exit code 0".to_owned(),
+        ExitStatus::Code(code) => format!("exit status {code}"),
+        ExitStatus::Signal(signal) => format!("signal: {}", signal_name(signal)),
+    }
 }
 
 /// How the runtime ended, in the words AWS uses (Go's `os.ProcessState`).

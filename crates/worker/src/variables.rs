@@ -1,4 +1,4 @@
-//! The environment variables a runtime gets.
+//! The environment variables a runtime gets, and its extensions.
 //!
 //! Source: AWS Lambda developer guide, "Defined runtime environment variables"; recorded from AWS for
 //! `provided.al2023`. Later wins: the platform's defaults, the runtime's, the customer's, credentials, the platform's.
@@ -15,6 +15,17 @@ const LAMBDA_API: &str = "http://169.254.100.1:9002";
 const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 const LD_LIBRARY_PATH: &str =
     "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
+
+/// What extensions do not get.
+const RUNTIME_ONLY: [&str; 7] = [
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_XRAY_CONTEXT_MISSING",
+    "AWS_XRAY_DAEMON_ADDRESS",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
 
 /// Everything the runtime process finds in its environment.
 pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree, log_stream: &str) -> BTreeMap<String, String> {
@@ -58,6 +69,23 @@ pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree, log_str
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
     ]));
     variables
+}
+
+/// Everything an extension finds in its environment: what the runtime has, without what is the runtime's own.
+///
+/// Source: RIE `rapidcore/env`.
+pub(crate) fn of_extension(
+    function: &FunctionVersion,
+    tree: &RuntimeTree,
+    runtime: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let customer = |name: &str| function.environment.as_ref().is_some_and(|variables| variables.contains_key(name));
+    let kept = |name: &str| {
+        let of_the_tree = tree.environment.contains_key(name) && !customer(name);
+        !name.starts_with('_') && !RUNTIME_ONLY.contains(&name) && !of_the_tree
+    };
+    let kept = runtime.iter().filter(|(name, _)| kept(name));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn owned<const N: usize>(pairs: [(&str, &str); N]) -> impl Iterator<Item = (String, String)> {

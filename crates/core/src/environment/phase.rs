@@ -1,7 +1,23 @@
 //! Where an environment stands. A phase holds only the data that is valid in it.
 
-use super::{Answer, InvocationReport, Moment};
+use super::{Answer, InvocationReport};
 use crate::ids::RequestId;
+
+/// A point in time: microseconds on the worker's monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    pub(super) fn plus_ms(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms.saturating_mul(1_000)))
+    }
+
+    /// Microseconds since `earlier`; 0 if that is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
 
 /// An invocation as the lifecycle sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +39,8 @@ pub enum Phase {
         deadline: Moment,
         /// When it was launched.
         started: Moment,
-        /// Whether it has reported a failure of Init.
-        reported: bool,
+        /// How far it is.
+        step: Step,
         /// The invocation that waits for it.
         waiting: Option<Call>,
     },
@@ -40,6 +56,17 @@ pub enum Phase {
         started: Moment,
         /// How far it is.
         stage: Stage,
+    },
+    /// Runtime and extensions have been told that it is over, and may end by themselves.
+    Stopping {
+        /// When it is over for those whose turn it is.
+        deadline: Moment,
+        /// When it is over for all.
+        over: Moment,
+        /// Whose turn it is.
+        turn: Turn,
+        /// What comes then.
+        ending: Ending,
     },
     /// Processes are being killed after a failure; the sandbox is kept.
     Reset {
@@ -62,10 +89,10 @@ pub enum Phase {
 /// How far an invocation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The runtime starts inside the invocation (suppressed init).
+    /// Init, inside the invocation (suppressed init).
     Init {
-        /// Whether it has reported a failure of Init, which has answered the caller.
-        reported: bool,
+        /// How far it is. A failure that the runtime reported has answered the caller.
+        step: Step,
     },
     /// The runtime has the event.
     Running,
@@ -76,6 +103,91 @@ pub enum Stage {
         /// What with.
         answer: Answer,
     },
+    /// The runtime has asked for the next event; extensions still work on this one.
+    Extensions {
+        /// What the runtime answered with.
+        answer: Answer,
+    },
+}
+
+impl Stage {
+    /// Whether the caller has an answer.
+    #[must_use]
+    pub const fn is_answered(self) -> bool {
+        match self {
+            Self::Init { step: Step::Reported } | Self::Answered { .. } | Self::Extensions { .. } => true,
+            Self::Init { step: Step::Registering | Step::Loading | Step::Waiting }
+            | Self::Running
+            | Self::Responding => false,
+        }
+    }
+}
+
+/// How far Init is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The external extensions start; the runtime does once all of them have registered.
+    Registering,
+    /// The runtime starts and loads the function.
+    Loading,
+    /// The runtime has reported that it failed, and will exit.
+    Reported,
+    /// The runtime has asked for its first event; some extension has not.
+    Waiting,
+}
+
+/// Why processes are told that it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The environment is not needed any more.
+    Spindown,
+    /// A phase took too long.
+    Timeout,
+    /// Runtime or extension failed.
+    Failure,
+}
+
+impl Reason {
+    /// As the SHUTDOWN event names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Spindown => "spindown",
+            Self::Timeout => "timeout",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+/// Whose turn to end it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The runtime's, asked by a signal.
+    Runtime,
+    /// That of the external extensions that have registered for it, told by an event.
+    Extensions,
+}
+
+/// How an environment, or one generation of its processes, ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Why.
+    pub reason: Reason,
+    /// The report still to be written.
+    pub report: Option<InvocationReport>,
+    /// The invocation that comes next, with Init inside it.
+    pub next: Option<Call>,
+    /// What comes then.
+    pub then: Then,
+}
+
+/// What follows when processes have had their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The sandbox is kept.
+    Reset,
+    /// It is not.
+    Shutdown,
 }
 
 impl Phase {
@@ -83,9 +195,10 @@ impl Phase {
     #[must_use]
     pub const fn deadline(self) -> Option<Moment> {
         match self {
-            Self::Init { deadline, .. } | Self::Invoke { deadline, .. } | Self::Reset { deadline, .. } => {
-                Some(deadline)
-            }
+            Self::Init { deadline, .. }
+            | Self::Invoke { deadline, .. }
+            | Self::Stopping { deadline, .. }
+            | Self::Reset { deadline, .. } => Some(deadline),
             Self::Cold | Self::Idle | Self::Shutdown { .. } | Self::Gone => None,
         }
     }
@@ -95,9 +208,13 @@ impl Phase {
     pub const fn invocation(self) -> Option<RequestId> {
         match self {
             Self::Invoke { call, .. } => Some(call.request_id),
-            Self::Cold | Self::Init { .. } | Self::Idle | Self::Reset { .. } | Self::Shutdown { .. } | Self::Gone => {
-                None
-            }
+            Self::Cold
+            | Self::Init { .. }
+            | Self::Idle
+            | Self::Stopping { .. }
+            | Self::Reset { .. }
+            | Self::Shutdown { .. }
+            | Self::Gone => None,
         }
     }
 
@@ -109,6 +226,7 @@ impl Phase {
             Self::Init { .. } => "Init",
             Self::Idle => "Idle",
             Self::Invoke { .. } => "Invoke",
+            Self::Stopping { .. } => "Stopping",
             Self::Reset { .. } => "Reset",
             Self::Shutdown { .. } => "Shutdown",
             Self::Gone => "Gone",

@@ -1,6 +1,7 @@
 //! What must hold for any order of events, and the transition table of `docs/lifecycle.md`.
 
 use super::*;
+use crate::extension::{ExtensionId, Failure, Refusal, State};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -34,6 +35,35 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// What happens next: an event, or something an extension does.
+#[derive(Clone, Debug)]
+enum Doing {
+    Event(Event),
+    Register { who: usize, events: Vec<String> },
+    Next { who: usize },
+    Fail { who: usize, failure: Failure },
+    Exit { who: usize, age: u32, well: bool },
+    NotLaunched { who: usize, age: u32 },
+}
+
+/// Two external extensions at most; whoever else registers is internal.
+const NAMES: [&str; 3] = ["one", "two", "inside"];
+
+fn anything() -> impl Strategy<Value = Doing> {
+    let events =
+        prop::collection::vec(prop_oneof![4 => Just("INVOKE"), 2 => Just("SHUTDOWN"), 1 => Just("WAKE")], 0..3)
+            .prop_map(|names| names.into_iter().map(str::to_owned).collect());
+    let failure = prop_oneof![Just(Failure::Init), Just(Failure::Exit)];
+    prop_oneof![
+        12 => any_event().prop_map(Doing::Event),
+        4 => (0..NAMES.len(), events).prop_map(|(who, events)| Doing::Register { who, events }),
+        6 => (0..NAMES.len()).prop_map(|who| Doing::Next { who }),
+        1 => (0..NAMES.len(), failure).prop_map(|(who, failure)| Doing::Fail { who, failure }),
+        1 => (0..2usize, 0u32..2, any::<bool>()).prop_map(|(who, age, well)| Doing::Exit { who, age, well }),
+        1 => (0..2usize, 0u32..2).prop_map(|(who, age)| Doing::NotLaunched { who, age }),
+    ]
+}
+
 /// What a driver and a caller would have seen so far.
 #[derive(Default)]
 struct Seen {
@@ -46,15 +76,35 @@ struct Seen {
     frozen: bool,
     armed: Option<Moment>,
     processes: bool,
+    runtime: bool,
     terminating: bool,
+    /// Who has been told of the end.
+    told: HashSet<u128>,
 }
 
 impl Seen {
-    fn apply(&mut self, action: Action, timeouts: &[u64]) -> Result<(), TestCaseError> {
+    fn apply(&mut self, action: Action, timeouts: &[u64], extensions: &Extensions) -> Result<(), TestCaseError> {
         match action {
             Action::Launch { .. } => {
-                prop_assert!(!self.processes, "nothing is launched beside a living runtime");
+                prop_assert!(!self.processes, "nothing is launched beside living processes");
                 self.processes = true;
+                self.runtime = extensions.all().is_empty();
+                self.told.clear();
+            }
+            Action::LaunchRuntime => {
+                prop_assert!(!std::mem::replace(&mut self.runtime, true), "one runtime");
+                prop_assert!(extensions.have_registered(), "the runtime comes after the external extensions");
+            }
+            Action::Notify(id) => {
+                prop_assert!(self.started.contains(&id.0) && !self.frozen);
+                prop_assert!(extensions.running().next().is_some(), "an event is for somebody");
+            }
+            Action::EndRuntime | Action::KillRuntime => {
+                prop_assert!(self.runtime && !self.frozen, "who is to end can hear of it");
+            }
+            Action::NotifyShutdown { .. } => {
+                prop_assert!(!self.frozen);
+                self.told.extend(extensions.running().map(|id| id.0));
             }
             Action::LogStart(id) => prop_assert!(self.started.insert(id.0), "one START"),
             Action::Dispatch(id) => {
@@ -83,7 +133,7 @@ impl Seen {
                 prop_assert!(!std::mem::replace(&mut self.terminating, true), "terminated once");
                 self.frozen = false;
             }
-            Action::LimitCpu | Action::ReportInit(_) => {}
+            Action::LimitCpu | Action::LogExtensions | Action::ReportInit(_) => {}
         }
         Ok(())
     }
@@ -93,16 +143,55 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn invariants_hold_for_any_order_of_events(steps in prop::collection::vec((0u64..3_000_000, any_event()), 0..120)) {
-        let mut environment = ExecutionEnvironment::new();
+    fn invariants_hold_for_any_order_of_events(
+        externals in 0usize..3,
+        steps in prop::collection::vec((0u64..3_000_000, anything()), 0..160),
+    ) {
+        let names = NAMES.iter().take(externals).map(|name| (*name).to_owned()).collect();
+        let mut environment = ExecutionEnvironment::with(Extensions::new(names));
+        let (mut ids, mut last_id) = ([ExtensionId(0); NAMES.len()], 0u128);
         let (mut now, mut seen, mut timeouts) = (Moment(0), Seen::default(), vec![0u64, 0]);
-        for (gap, event) in steps {
+        for (gap, doing) in steps {
             now = Moment(now.0 + gap);
             let before = environment.clone();
             let current = |id: RequestId| {
                 before.phase().invocation().filter(|_| id.0 == 1).unwrap_or(RequestId(u128::MAX))
             };
-            let event = match event {
+            let aged = |age: u32| before.generation().wrapping_sub(age);
+            let mut out = Vec::new();
+            let event = match doing {
+                Doing::Event(event) => Some(event),
+                Doing::Register { who, events } => {
+                    last_id += 1;
+                    let id = ExtensionId(last_id);
+                    let done = environment.register(now, NAMES[who], &events, id, &mut out);
+                    if done.is_ok() {
+                        ids[who] = id;
+                    }
+                    refused_changes_nothing(done, &before, &environment, &out)?;
+                    None
+                }
+                Doing::Next { who } => {
+                    let done = environment.extension_next(now, ids[who], &mut out);
+                    refused_changes_nothing(done, &before, &environment, &out)?;
+                    None
+                }
+                Doing::Fail { who, failure } => {
+                    let done = environment.extension_failed(ids[who], failure, "Extension.Why");
+                    refused_changes_nothing(done, &before, &environment, &out)?;
+                    None
+                }
+                Doing::Exit { who, age, well } if who < externals => {
+                    environment.extension_exited(now, aged(age), who, well, &mut out);
+                    None
+                }
+                Doing::NotLaunched { who, age } if who < externals => {
+                    environment.extension_not_launched(now, aged(age), who, "PermissionDenied", &mut out);
+                    None
+                }
+                Doing::Exit { .. } | Doing::NotLaunched { .. } => None,
+            };
+            let event = event.map(|event| match event {
                 Event::Invoke(call) => {
                     let request_id = RequestId(timeouts.len() as u128);
                     timeouts.push(call.timeout_ms);
@@ -118,15 +207,14 @@ proptest! {
                 }
                 Event::Emptied { generation } => Event::Emptied { generation: before.generation().wrapping_sub(generation) },
                 other => other,
-            };
-            let mut out = Vec::new();
-            if environment.handle(now, event, &mut out).is_err() {
+            });
+            if let Some(event) = event && environment.handle(now, event, &mut out).is_err() {
                 prop_assert_eq!(environment.phase(), before.phase(), "a refusal changes nothing");
                 prop_assert!(out.is_empty());
                 continue;
             }
             prop_assert!(before.phase() != Phase::Gone || environment.phase() == Phase::Gone, "Gone is terminal");
-            if let Event::Invoke(call) = event {
+            if let Some(Event::Invoke(call)) = event {
                 let free = matches!(
                     before.phase(),
                     Phase::Cold | Phase::Idle | Phase::Init { waiting: None, .. } | Phase::Reset { next: None, .. }
@@ -135,26 +223,44 @@ proptest! {
                 seen.open.insert(call.request_id.0);
             }
             match event {
-                Event::RespondBegin { request_id } => prop_assert!(seen.begun.insert(request_id.0), "one beginning"),
-                Event::RespondEnd { request_id, .. } => prop_assert!(seen.begun.contains(&request_id.0)),
-                Event::Respond { request_id, .. } => prop_assert!(!seen.begun.contains(&request_id.0), "in one piece"),
+                Some(Event::RespondBegin { request_id }) => prop_assert!(seen.begun.insert(request_id.0), "one beginning"),
+                Some(Event::RespondEnd { request_id, .. }) => prop_assert!(seen.begun.contains(&request_id.0)),
+                Some(Event::Respond { request_id, .. }) => prop_assert!(!seen.begun.contains(&request_id.0), "in one piece"),
                 _ => {}
             }
-            if matches!(event, Event::Emptied { generation } if generation == before.generation()) {
-                seen.processes = false;
+            if matches!(event, Some(Event::Emptied { generation }) if generation == before.generation()) {
+                (seen.processes, seen.runtime) = (false, false);
             }
+            let successful = |action: &Action| matches!(action, Action::Report(report) if report.status == Status::Success);
+            if out.iter().any(successful) {
+                prop_assert!(environment.extensions().have_finished(), "REPORT waits for those who got the event");
+            }
+            let told_before = seen.told.clone();
             for action in out {
-                seen.apply(action, &timeouts)?;
+                seen.apply(action, &timeouts, environment.extensions())?;
             }
+            if let Some(Event::Next) = event && matches!(environment.phase(), Phase::Idle) && environment.phase() != before.phase() {
+                prop_assert!(environment.extensions().have_finished());
+            }
+            if matches!(before.phase(), Phase::Init { .. }) && matches!(environment.phase(), Phase::Idle | Phase::Invoke { .. }) {
+                prop_assert!(
+                    environment.extensions().all().iter().all(|one| matches!(one.state(), State::Ready | State::Running)),
+                    "Init ends when everybody has asked for an event"
+                );
+            }
+            prop_assert!(
+                told_before.is_subset(&seen.told) || matches!(environment.phase(), Phase::Init { .. } | Phase::Invoke { .. }),
+                "told once"
+            );
             prop_assert_eq!(seen.armed, environment.phase().deadline(), "the armed timer is the deadline");
             prop_assert_eq!(seen.frozen, environment.phase() == Phase::Idle, "frozen means idle");
             let unanswered = seen.open.difference(&seen.completed).count();
             let waits = match environment.phase() {
-                Phase::Init { waiting: call, .. } | Phase::Reset { next: call, .. } => usize::from(call.is_some()),
-                Phase::Invoke {
-                    stage: Stage::Running | Stage::Responding | Stage::Init { reported: false }, ..
-                } => 1,
-                Phase::Invoke { .. } | Phase::Cold | Phase::Idle | Phase::Shutdown { .. } | Phase::Gone => 0,
+                Phase::Init { waiting: call, .. }
+                | Phase::Stopping { ending: Ending { next: call, .. }, .. }
+                | Phase::Reset { next: call, .. } => usize::from(call.is_some()),
+                Phase::Invoke { stage, .. } => usize::from(!stage.is_answered()),
+                Phase::Cold | Phase::Idle | Phase::Shutdown { .. } | Phase::Gone => 0,
             };
             prop_assert_eq!(unanswered, waits, "an invocation is answered unless the phase holds it");
             if environment.phase() == Phase::Gone {
@@ -162,6 +268,20 @@ proptest! {
             }
         }
     }
+}
+
+fn refused_changes_nothing(
+    done: Result<(), Refusal>,
+    before: &ExecutionEnvironment,
+    after: &ExecutionEnvironment,
+    out: &[Action],
+) -> Result<(), TestCaseError> {
+    if done.is_err() {
+        prop_assert_eq!(before.phase(), after.phase());
+        prop_assert_eq!(before.extensions(), after.extensions());
+        prop_assert!(out.is_empty());
+    }
+    Ok(())
 }
 
 fn run(environment: &mut ExecutionEnvironment, at_ms: u64, event: Event) -> Vec<Action> {
@@ -289,18 +409,27 @@ fn the_transition_table_matches_the_documentation() {
 fn transition_table() -> String {
     let (deadline, started) = (Moment(0), Moment(0));
     let invoke = |stage| Phase::Invoke { call: CALL, deadline, started, stage };
-    let init = |waiting| Phase::Init { deadline, started, reported: false, waiting };
+    let init = |step, waiting| Phase::Init { deadline, started, step, waiting };
+    let ending = Ending { reason: Reason::Spindown, report: None, next: None, then: Then::Shutdown };
+    let stopping = |turn| Phase::Stopping { deadline, over: deadline, turn, ending };
     let reset = |next| Phase::Reset { deadline, report: None, next };
     let phases = [
         ("Cold", Phase::Cold),
-        ("Init", init(None)),
-        ("Init, invocation waits", init(Some(CALL))),
+        ("Init, external extensions register", init(Step::Registering, None)),
+        ("Init", init(Step::Loading, None)),
+        ("Init, invocation waits", init(Step::Loading, Some(CALL))),
+        ("Init, extensions not ready", init(Step::Waiting, None)),
         ("Idle (frozen)", Phase::Idle),
-        ("Invoke, Init inside", invoke(Stage::Init { reported: false })),
-        ("Invoke, Init failed", invoke(Stage::Init { reported: true })),
+        ("Invoke, Init inside: external extensions register", invoke(Stage::Init { step: Step::Registering })),
+        ("Invoke, Init inside", invoke(Stage::Init { step: Step::Loading })),
+        ("Invoke, Init failed", invoke(Stage::Init { step: Step::Reported })),
+        ("Invoke, Init inside: extensions not ready", invoke(Stage::Init { step: Step::Waiting })),
         ("Invoke, running", invoke(Stage::Running)),
         ("Invoke, responding", invoke(Stage::Responding)),
         ("Invoke, answered", invoke(Stage::Answered { answer: Answer::Accepted })),
+        ("Invoke, extensions not ready", invoke(Stage::Extensions { answer: Answer::Accepted })),
+        ("Stopping, runtime", stopping(Turn::Runtime)),
+        ("Stopping, extensions", stopping(Turn::Extensions)),
         ("Reset", reset(None)),
         ("Reset, invocation waits", reset(Some(CALL))),
         ("Shutdown", Phase::Shutdown { report: None }),
@@ -316,15 +445,24 @@ fn transition_table() -> String {
         ("RespondEnd", Event::RespondEnd { request_id: ID, answer: Answer::Accepted }),
         ("InitError", Event::InitError),
         ("RuntimeFailed", Event::RuntimeFailed { generation: 1, fault }),
+        ("Registered", Event::Registered),
+        ("ExtensionsReady", Event::ExtensionsReady),
+        ("ExtensionFailed", Event::ExtensionFailed { generation: 1, fault }),
+        ("ExtensionsEnded", Event::ExtensionsEnded),
         ("Deadline", Event::Deadline),
         ("Emptied", Event::Emptied { generation: 1 }),
         ("Retire", Event::Retire),
-        ("Stop, Lost", Event::Stop),
+        ("Stop", Event::Stop),
+        ("Lost", Event::Lost),
         ("Terminated", Event::Terminated),
     ];
     let mut table = String::from(
         "# Lifecycle of an execution environment\n\nGenerated from `crates/core/src/environment.rs` by its test: each cell names the phase after the event, and what\n\
-         the driver must do. `–` is refused and changes nothing.\n\n| phase |",
+         the driver must do. `–` is refused and changes nothing.\n\n\
+         As it is without extensions. Where some have registered, a Next that would end Init or Invoke waits for them\n\
+         (extensions not ready), `Notify` comes before Dispatch, and what leads to Reset or Shutdown leads to Stopping first:\n\
+         the runtime gets SIGTERM (500 ms with internal extensions only, else 600), then those external extensions that have\n\
+         registered for it the SHUTDOWN event (2,000 ms for all), then follow Kill or Terminate.\n\n| phase |",
     );
     for (name, _) in events {
         write!(table, " {name} |").unwrap();
@@ -333,7 +471,7 @@ fn transition_table() -> String {
     for (name, phase) in phases {
         write!(table, "| **{name}** |").unwrap();
         for (_, event) in events {
-            let mut environment = ExecutionEnvironment { phase, generation: 1, init_us: None, retiring: false };
+            let mut environment = ExecutionEnvironment { phase, generation: 1, ..ExecutionEnvironment::new() };
             let mut out = Vec::new();
             let cell = match environment.handle(Moment(0), event, &mut out) {
                 Err(_) => "–".to_owned(),

@@ -1,6 +1,7 @@
 //! The task of one environment: everything that happens to it goes through here, one event at a time. `news` says what
 //! happened, the lifecycle decides, `effects` carries out.
 
+use super::extensions::Processes;
 use super::launch::{self, Made};
 use super::output::Output;
 use super::{Delivery, Environment, Job, Message, Reply, RuntimeResult, Verdict};
@@ -12,7 +13,8 @@ use crate::runtime_api::RuntimeApi;
 use bytes::Bytes;
 use hearth_api::environments::InvokeError;
 use hearth_api::runtime_tree::RuntimeTree;
-use hearth_core::environment::{Action, Event, ExecutionEnvironment, Moment, Phase, Rejected, Stage};
+use hearth_core::environment::{Action, Ending, Event, ExecutionEnvironment, Moment, Phase, Rejected, Stage, Then};
+use hearth_core::extension::Extensions;
 use hearth_core::limits::INIT_MAX_MS;
 use hearth_sandbox::{ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxEvent};
 use std::collections::VecDeque;
@@ -41,6 +43,7 @@ pub(super) struct Driver {
     /// Requests for the next event that wait for one.
     pub(super) parked: Vec<oneshot::Sender<Result<Delivery, Verdict>>>,
     pub(super) runtime: Runtime,
+    pub(super) extensions: Processes,
     pub(super) output: Output,
     /// What the runtime answered, until the caller gets it.
     pub(super) result: Option<RuntimeResult>,
@@ -69,7 +72,7 @@ pub(super) type InitError = (String, Bytes);
 pub(super) enum Runtime {
     /// There is none.
     Absent,
-    /// Being started; news that came before the word that it runs.
+    /// Being started, or the external extensions before it are; news that came before the word that they run.
     Launching { early: Vec<Message>, exits: Vec<(ProcessId, ExitStatus)> },
     /// To be killed, but only once it has been started: the order to kill must not overtake the order to start.
     Doomed,
@@ -142,7 +145,7 @@ impl Driver {
         me: &Arc<Environment>,
         made: Made,
     ) -> Result<(Self, UnboundedReceiver<SandboxEvent>), InvokeError> {
-        let Made { sandbox, events, sockets, log, process, tree } = made;
+        let Made { sandbox, events, sockets, log, process, extensions, tree } = made;
         me.sandbox.set(Arc::clone(&sandbox)).unwrap_or_default();
         let (runtime_api, entrances) = Entrances::of(sockets);
         let served = RuntimeApi::serve(runtime_api, Arc::clone(me))
@@ -151,11 +154,13 @@ impl Driver {
             launch::terminate(me, &sandbox);
             InvokeError::Sandbox(format!("listen for the function: {error}"))
         })?;
+        me.observe(|snapshot| snapshot.without_extensions = extensions.is_none());
+        let (names, programs) = extensions.into_iter().flatten().unzip();
         let driver = Self {
             node: Arc::clone(node),
             pool: Arc::clone(pool),
             me: Arc::clone(me),
-            machine: ExecutionEnvironment::new(),
+            machine: ExecutionEnvironment::with(Extensions::new(names)),
             sandbox,
             process,
             tree,
@@ -167,6 +172,7 @@ impl Driver {
             parked: Vec::new(),
             asked_early: Vec::new(),
             runtime: Runtime::Absent,
+            extensions: Processes::new(programs),
             output: Output::default(),
             result: None,
             answering: None,
@@ -222,7 +228,8 @@ impl Driver {
             self.idle_since = self.node.clock.now();
             self.pool.offer(&self.me);
         }
-        if matches!(phase, Phase::Shutdown { .. } | Phase::Gone) {
+        let leaving = matches!(phase, Phase::Stopping { ending: Ending { then: Then::Shutdown, .. }, .. });
+        if leaving || matches!(phase, Phase::Shutdown { .. } | Phase::Gone) {
             // What is left of it to do is nobody's execution.
             self.pool.release(&self.me);
         }
@@ -263,9 +270,12 @@ impl Driver {
                 }
                 self.feed(Event::Deadline);
             }
-            Phase::Idle | Phase::Cold | Phase::Reset { .. } | Phase::Shutdown { .. } | Phase::Gone => {
-                self.feed(Event::Deadline)
-            }
+            Phase::Idle
+            | Phase::Cold
+            | Phase::Stopping { .. }
+            | Phase::Reset { .. }
+            | Phase::Shutdown { .. }
+            | Phase::Gone => self.feed(Event::Deadline),
         }
     }
 
@@ -288,8 +298,16 @@ impl Driver {
     }
 
     pub(super) fn try_feed(&mut self, event: Event) -> Result<(), Rejected> {
+        self.drive(|machine, now, out| machine.handle(now, event, out))
+    }
+
+    /// Tells the lifecycle something, and carries out what follows.
+    pub(super) fn drive<T>(
+        &mut self,
+        tell: impl FnOnce(&mut ExecutionEnvironment, Moment, &mut Vec<Action>) -> T,
+    ) -> T {
         let mut actions: Vec<Action> = Vec::new();
-        let verdict = self.machine.handle(self.node.clock.now(), event, &mut actions);
+        let verdict = tell(&mut self.machine, self.node.clock.now(), &mut actions);
         actions.into_iter().for_each(|action| self.carry_out(action));
         while let Some(event) = self.follow_up.pop_front() {
             self.feed(event);
@@ -308,7 +326,7 @@ fn init_overruns(phase: Phase, now: Moment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_core::environment::Call;
+    use hearth_core::environment::{Call, Step};
     use hearth_core::ids::RequestId;
 
     #[test]
@@ -316,8 +334,8 @@ mod tests {
         let call = Call { request_id: RequestId(1), timeout_ms: 900_000 };
         let phase = |stage| Phase::Invoke { call, deadline: Moment(u64::MAX), started: Moment(5), stage };
         let late = Moment(INIT_MAX_MS * 1_000 + 5);
-        assert!(init_overruns(phase(Stage::Init { reported: false }), late));
-        assert!(!init_overruns(phase(Stage::Init { reported: false }), Moment(late.0 - 1)));
+        assert!(init_overruns(phase(Stage::Init { step: Step::Loading }), late));
+        assert!(!init_overruns(phase(Stage::Init { step: Step::Loading }), Moment(late.0 - 1)));
         assert!(!init_overruns(phase(Stage::Running), late));
     }
 }

@@ -1,6 +1,7 @@
 //! Carries out what the lifecycle decided. An effect never fails upwards: failure is an event.
 
 use super::driver::{Driver, Runtime};
+use super::output::Output;
 use super::{Delivery, launch};
 use crate::clock::wall_ms;
 use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport};
@@ -12,6 +13,12 @@ impl Driver {
     pub(super) fn carry_out(&mut self, action: Action) {
         match action {
             Action::Launch { generation, phase } => self.launch(generation, phase),
+            Action::LaunchRuntime => self.launch_runtime(self.machine.generation()),
+            Action::LogExtensions => self.log_extensions(),
+            Action::Notify(id) => self.notify(id),
+            Action::EndRuntime => self.end_runtime(),
+            Action::KillRuntime => self.kill_runtime(),
+            Action::NotifyShutdown { deadline, reason } => self.notify_shutdown(deadline, reason),
             Action::LimitCpu => self.limit_cpu(true),
             Action::LogStart(id) => self.log_start(id),
             Action::Dispatch(id) => self.dispatch(id),
@@ -42,6 +49,10 @@ impl Driver {
     fn launch(&mut self, generation: u32, phase: InitPhase) {
         self.api.set_generation(generation);
         self.end_requests();
+        self.extensions.renew();
+        // What is left of the processes before.
+        self.drain();
+        self.output = Output::default();
         self.result = None;
         self.earlier_init_error = self.init_error.take().filter(|_| phase == InitPhase::Invoke);
         self.exit_text.clear();
@@ -54,6 +65,14 @@ impl Driver {
             self.log.platform(report::init_start(&self.tree.version, &arn));
         }
         self.limit_cpu(false);
+        if self.extensions.programs.is_empty() {
+            self.launch_runtime(generation);
+        } else {
+            self.launch_extensions(generation);
+        }
+    }
+
+    fn launch_runtime(&mut self, generation: u32) {
         self.runtime = Runtime::Launching { early: Vec::new(), exits: Vec::new() };
         launch::start(&self.me, &self.sandbox, &self.process, generation);
     }
@@ -114,6 +133,7 @@ impl Driver {
     fn end_requests(&mut self) {
         self.parked.clear();
         self.asked_early.clear();
+        self.extensions.forget_requests();
     }
 
     fn report(&mut self, report: &InvocationReport) {
@@ -142,12 +162,12 @@ impl Driver {
     }
 
     /// What the processes have printed up to now becomes log events.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         self.output.drain(&mut self.log);
         self.log.end_lines();
     }
 
-    fn or_lost(&mut self, what: &str, done: Result<(), SandboxError>) {
+    pub(super) fn or_lost(&mut self, what: &str, done: Result<(), SandboxError>) {
         if let Err(error) = done {
             tracing::error!(error = launch::chain(&error), environment = self.me.id, what, "the sandbox does not obey");
             self.follow_up.push_back(Event::Lost);

@@ -1,13 +1,16 @@
 //! Making the sandbox of an environment, and starting the runtime in it.
 
+use super::extensions::{Launch, LaunchFailure};
 use super::{Environment, Message};
 use crate::Node;
 use crate::logs::LogWriter;
-use crate::{command, variables};
+use crate::{command, layers, variables};
 use hearth_api::environments::InvokeError;
 use hearth_api::function::FunctionVersion;
 use hearth_api::runtime_tree::RuntimeTree;
+use hearth_core::limits::EXTENSIONS;
 use hearth_sandbox::{Assignment, ProcessSpec, Sandbox, SandboxEvent, Sockets};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -19,6 +22,8 @@ pub(super) struct Made {
     pub(super) sockets: Sockets,
     pub(super) log: LogWriter,
     pub(super) process: ProcessSpec,
+    /// External extensions by name, in the order of their launch; `None` if a layer switches extensions off.
+    pub(super) extensions: Option<Vec<(String, ProcessSpec)>>,
     pub(super) tree: RuntimeTree,
 }
 
@@ -28,10 +33,11 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
     let (sender, events) = mpsc::unbounded_channel();
     let sandbox = node.config.sandboxes.prepare(&tree.root, sender).map_err(|error| failed(&error))?;
     let stream = log_stream_name(&function.version, id);
+    let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
     let outfit = || -> Result<_, Box<dyn Error>> {
         sandbox.assign(&Assignment {
             code: node.config.packages.directory(&function.code),
-            layers: function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect(),
+            layers: directories.clone(),
             memory_mb: function.memory_mb,
             ephemeral_storage_mb: function.ephemeral_storage_mb,
         })?;
@@ -51,8 +57,44 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
     };
     let (programs, arguments) = command::of_runtime(function, &tree);
     let environment = variables::of_runtime(function, &tree, &stream);
+    let extensions = (!layers::disable_extensions(&directories)).then(|| {
+        let environment = variables::of_extension(function, &tree, &environment);
+        let names = layers::external_extensions(&directories).into_iter();
+        names.map(|name| (name.clone(), extension(&name, environment.clone()))).collect()
+    });
     let process = ProcessSpec { programs, arguments, environment };
-    Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, process, tree })
+    Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, process, extensions, tree })
+}
+
+fn extension(name: &str, environment: BTreeMap<String, String>) -> ProcessSpec {
+    ProcessSpec { programs: vec![format!("/opt/{}/{name}", layers::FOLDER)], arguments: Vec::new(), environment }
+}
+
+/// Starts the external extensions, one after the other, on a thread that may block; [`Message::ExtensionsLaunched`] says
+/// how it went.
+pub(super) fn start_extensions(
+    environment: &Arc<Environment>,
+    sandbox: &Arc<dyn Sandbox>,
+    programs: &[ProcessSpec],
+    generation: u32,
+) {
+    let (environment, sandbox, programs) = (Arc::clone(environment), Arc::clone(sandbox), programs.to_vec());
+    tokio::task::spawn_blocking(move || {
+        let mut launched = Launch { started: Vec::new(), failed: None };
+        for program in programs.iter().take(EXTENSIONS) {
+            match sandbox.start(program) {
+                Ok(started) => launched.started.push(started),
+                Err(error) => {
+                    launched.failed = Some(LaunchFailure::NotStarted(error));
+                    break;
+                }
+            }
+        }
+        if launched.failed.is_none() && programs.len() > EXTENSIONS {
+            launched.failed = Some(LaunchFailure::TooMany);
+        }
+        environment.tell(Message::ExtensionsLaunched { generation, launched });
+    });
 }
 
 /// Starts the runtime on a thread that may block; [`Message::Launched`] says how it went.

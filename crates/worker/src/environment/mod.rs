@@ -3,9 +3,12 @@
 mod answers;
 mod driver;
 mod effects;
+mod extensions;
 mod launch;
 mod news;
 mod output;
+
+pub(crate) use extensions::{Call as ExtensionCall, Notice};
 
 use crate::Node;
 use crate::pool::FunctionPool;
@@ -47,11 +50,12 @@ struct Snapshot {
     expected: Option<RequestId>,
     /// Whether the runtime may report that Init failed.
     initialising: bool,
+    /// Whether a layer switches extensions off.
+    without_extensions: bool,
 }
 
 /// What reaches the task.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the largest is that of the hot path: a box would cost it an allocation")]
 pub(crate) enum Message {
     /// An invocation was placed here.
     Invoke(Job),
@@ -77,6 +81,10 @@ pub(crate) enum Message {
     },
     /// The runtime says that Init failed.
     InitError { generation: u32, error_type: String, payload: Bytes, reply: oneshot::Sender<Verdict> },
+    /// An extension calls.
+    Extension { generation: u32, call: ExtensionCall },
+    /// The external extensions run, or one of them could not be started.
+    ExtensionsLaunched { generation: u32, launched: extensions::Launch },
     /// The runtime process runs, or could not be started.
     Launched { generation: u32, result: Result<StartedProcess, SandboxError> },
     /// End when free.
@@ -223,6 +231,16 @@ impl Environment {
     /// Whether the runtime may report a failure of Init now.
     pub(crate) fn is_initialising(&self) -> bool {
         self.seen().initialising
+    }
+
+    /// Whether extensions are switched off here.
+    pub(crate) fn is_without_extensions(&self) -> bool {
+        self.seen().without_extensions
+    }
+
+    /// What runs here.
+    pub(crate) fn function(&self) -> &FunctionVersion {
+        &self.function
     }
 
     fn seen(&self) -> Snapshot {

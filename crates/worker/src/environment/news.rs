@@ -2,11 +2,11 @@
 //! news of the sandbox.
 
 use super::driver::{Driver, Runtime};
-use super::output::Output;
 use super::{Begun, Job, Message, Pieces, Reply, RuntimeResult, Verdict, launch};
+use crate::logs::Source;
 use crate::payload;
 use bytes::Bytes;
-use hearth_core::environment::{Call, Event, Phase, Rejected, Stage};
+use hearth_core::environment::{Call, Event, Phase, Stage, Step};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_sandbox::{ExitStatus, ProcessId, SandboxError, SandboxEvent, StartedProcess};
@@ -20,7 +20,10 @@ impl Driver {
         let responding = matches!(self.machine.phase(), Phase::Invoke { stage: Stage::Responding, .. });
         let message = match (&mut self.runtime, message) {
             // A fast runtime asks for its event before we have heard that it runs: its output is not connected yet.
-            (Runtime::Launching { early, .. }, message @ (Message::Next { .. } | Message::InitError { .. })) => {
+            (
+                Runtime::Launching { early, .. },
+                message @ (Message::Next { .. } | Message::InitError { .. } | Message::Extension { .. }),
+            ) => {
                 early.push(message);
                 return;
             }
@@ -33,8 +36,8 @@ impl Driver {
             Message::Next { generation, reply } if generation == self.machine.generation() => {
                 self.parked.retain(|waiting| !waiting.is_closed());
                 self.parked.push(reply);
-                if let Err(rejected) = self.try_feed(Event::Next) {
-                    let verdict = Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "Ready" };
+                if self.try_feed(Event::Next).is_err() {
+                    let verdict = Verdict::InvalidTransition { from: self.runtime_state(), to: "Ready" };
                     if let Some(reply) = self.parked.pop() {
                         reply.send(Err(verdict)).unwrap_or_default();
                     }
@@ -59,10 +62,18 @@ impl Driver {
                 let verdict = self.on_init_error(generation, error_type, payload);
                 reply.send(verdict).unwrap_or_default();
             }
+            Message::Extension { generation, call } if generation == self.machine.generation() => {
+                self.on_extension_call(call);
+            }
+            Message::Extension { .. } => {}
+            Message::ExtensionsLaunched { generation, launched } => self.on_extensions_launched(generation, launched),
             Message::Launched { generation, result } => self.on_launched(generation, result),
             Message::Retire => self.retire(),
             Message::Stop => self.feed(Event::Stop),
-            Message::Terminated => self.feed(Event::Terminated),
+            Message::Terminated => {
+                self.drain();
+                self.feed(Event::Terminated);
+            }
         }
     }
 
@@ -97,7 +108,9 @@ impl Driver {
         let Some(sink) = self.job(request_id).and_then(|job| job.invocation.stream.clone()) else {
             return Ok(Begun::Whole);
         };
-        self.try_feed(Event::RespondBegin { request_id }).map_err(refused_response)?;
+        if self.try_feed(Event::RespondBegin { request_id }).is_err() {
+            return Err(self.refused_response());
+        }
         let (answering, cut) = oneshot::channel();
         self.answering = Some(answering);
         Ok(Begun::Pieces(Pieces { sink, bytes_per_s: self.node.config.stream_bytes_per_s, cut }))
@@ -111,9 +124,9 @@ impl Driver {
         self.result = Some(result);
         match self.try_feed(event) {
             Ok(()) => Verdict::Accepted,
-            Err(rejected) => {
+            Err(_) => {
                 self.result = None;
-                refused_response(rejected)
+                self.refused_response()
             }
         }
     }
@@ -126,9 +139,9 @@ impl Driver {
         self.init_error = Some(before.clone().unwrap_or((error_type, payload)));
         match self.try_feed(Event::InitError) {
             Ok(()) => Verdict::Accepted,
-            Err(rejected) => {
+            Err(_) => {
                 self.init_error = before;
-                Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "InitError" }
+                Verdict::InvalidTransition { from: self.runtime_state(), to: "InitError" }
             }
         }
     }
@@ -153,12 +166,13 @@ impl Driver {
             other => (ErrorType::SandboxFailure, launch::chain(&other)),
         });
         let connected = started.and_then(|StartedProcess { process, stdout, stderr }| {
-            let output = Output::new(stdout, stderr).map_err(|error| (ErrorType::SandboxFailure, error.to_string()))?;
-            Ok((process, output))
+            let connected = self.output.connect((Source::Stdout, Source::Stderr), stdout, stderr);
+            connected.map_err(|error| (ErrorType::SandboxFailure, error.to_string()))?;
+            Ok(process)
         });
         match connected {
-            Ok((process, output)) => {
-                (self.runtime, self.output) = (Runtime::Running(process), output);
+            Ok(process) => {
+                self.runtime = Runtime::Running(process);
                 early.into_iter().for_each(|message| self.on_message(message));
                 exits.into_iter().for_each(|(process, status)| self.on_exit(process, status));
             }
@@ -183,14 +197,19 @@ impl Driver {
         }
     }
 
-    fn on_exit(&mut self, process: ProcessId, status: ExitStatus) {
+    pub(super) fn on_exit(&mut self, process: ProcessId, status: ExitStatus) {
+        if self.on_extension_exit(process, status) {
+            return;
+        }
         match &mut self.runtime {
             Runtime::Running(running) if *running == process => {}
             Runtime::Launching { exits, .. } => return exits.push((process, status)),
             Runtime::Running(_) | Runtime::Absent | Runtime::Doomed => return,
         }
         self.runtime = Runtime::Absent;
-        self.exit_text = payload::exit_text(status);
+        if !matches!(self.machine.phase(), Phase::Stopping { .. }) {
+            self.exit_text = payload::exit_text(status);
+        }
         let oom = status == ExitStatus::Signal(SIGKILL) && self.killed_for_memory();
         if oom {
             self.memory.peak_bytes = u64::from(self.me.function.memory_mb) << 20;
@@ -203,6 +222,15 @@ impl Driver {
         }
     }
 
+    fn refused_response(&self) -> Verdict {
+        Verdict::InvalidTransition { from: self.runtime_state(), to: "InvocationResponse" }
+    }
+
+    /// A refusal has changed nothing.
+    fn runtime_state(&self) -> &'static str {
+        name_of_state(self.machine.phase())
+    }
+
     /// Whether the kernel has killed for want of memory since the launch. (Samples in between may have seen it first.)
     fn killed_for_memory(&mut self) -> bool {
         self.sample_memory();
@@ -210,19 +238,19 @@ impl Driver {
     }
 }
 
-fn refused_response(rejected: Rejected) -> Verdict {
-    Verdict::InvalidTransition { from: runtime_state(rejected.phase), to: "InvocationResponse" }
-}
-
 /// The runtime's state in the words of the Runtime API's errors (RIE `core/states.go`).
-fn runtime_state(phase: Phase) -> &'static str {
+fn name_of_state(phase: Phase) -> &'static str {
     match phase {
-        Phase::Init { reported: true, .. } | Phase::Invoke { stage: Stage::Init { reported: true }, .. } => "InitError",
-        Phase::Cold | Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. } => "Started",
-        Phase::Idle => "Ready",
+        Phase::Cold => "Started",
+        Phase::Init { step, .. } | Phase::Invoke { stage: Stage::Init { step }, .. } => match step {
+            Step::Registering | Step::Loading => "Started",
+            Step::Reported => "InitError",
+            Step::Waiting => "Ready",
+        },
+        Phase::Idle | Phase::Invoke { stage: Stage::Extensions { .. }, .. } => "Ready",
         Phase::Invoke { stage: Stage::Running, .. } => "Running",
         Phase::Invoke { stage: Stage::Responding, .. } => "InvocationResponse",
         Phase::Invoke { stage: Stage::Answered { .. }, .. } => "RuntimeResponseSentState",
-        Phase::Reset { .. } | Phase::Shutdown { .. } | Phase::Gone => "Exited",
+        Phase::Stopping { .. } | Phase::Reset { .. } | Phase::Shutdown { .. } | Phase::Gone => "Exited",
     }
 }

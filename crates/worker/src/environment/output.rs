@@ -1,8 +1,10 @@
 //! The pipes that the function's processes write to.
 
 use crate::logs::{LogWriter, Source};
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::task::Poll;
 use tokio::net::unix::pipe::Receiver;
 
 const BLOCK: usize = 16 * 1024;
@@ -10,63 +12,53 @@ const BLOCK: usize = 16 * 1024;
 /// Standard output and standard error of one generation of processes.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    stdout: Option<Receiver>,
-    stderr: Option<Receiver>,
+    pipes: Vec<(Source, Receiver)>,
 }
 
 impl Output {
-    /// Takes the read ends (non-blocking).
-    pub(super) fn new(stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Self> {
+    /// Takes the read ends (non-blocking) of one process.
+    pub(super) fn connect(&mut self, sources: (Source, Source), stdout: OwnedFd, stderr: OwnedFd) -> io::Result<()> {
         let (stdout, stderr) = (Receiver::from_owned_fd_unchecked(stdout)?, Receiver::from_owned_fd_unchecked(stderr)?);
-        Ok(Self { stdout: Some(stdout), stderr: Some(stderr) })
+        self.pipes.extend([(sources.0, stdout), (sources.1, stderr)]);
+        Ok(())
     }
 
     /// Waits until something can be read; for ever when nobody writes any more.
     pub(super) async fn readable(&self) {
-        tokio::select! {
-            () = ready(self.stdout.as_ref()) => {}
-            () = ready(self.stderr.as_ref()) => {}
-        }
+        // An error shows itself at the read that follows.
+        poll_fn(|context| {
+            // All of them: each has to know whom to wake.
+            let ready = self.pipes.iter().filter(|(_, pipe)| pipe.poll_read_ready(context).is_ready()).count();
+            if ready > 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Reads one block from each pipe: enough to be fair to other work.
     pub(super) fn read_some(&mut self, log: &mut LogWriter) {
-        for (pipe, source) in [(&mut self.stdout, Source::Stdout), (&mut self.stderr, Source::Stderr)] {
-            read_block(pipe, source, log);
-        }
+        let mut buffer = [0; BLOCK];
+        self.pipes.retain(|(source, pipe)| match pipe.try_read(&mut buffer) {
+            Ok(length @ 1..) => {
+                log.printed(*source, buffer.get(..length).unwrap_or_default());
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            // Nobody is left who could write.
+            Ok(0) | Err(_) => false,
+        });
     }
 
     /// Reads what was written up to now, and no more: somebody who writes without end does not hold us.
     pub(super) fn drain(&mut self, log: &mut LogWriter) {
         let mut buffer = [0; BLOCK];
-        for (pipe, source) in [(&self.stdout, Source::Stdout), (&self.stderr, Source::Stderr)] {
-            let Some(receiver) = pipe else { continue };
+        for (source, receiver) in &self.pipes {
             let mut left = rustix::io::ioctl_fionread(receiver).unwrap_or(0);
             while left > 0 {
                 // Straight from the kernel: the receiver itself asks only once the executor has heard of new bytes.
                 let Ok(length @ 1..) = rustix::io::read(receiver, &mut buffer) else { break };
-                log.printed(source, buffer.get(..length).unwrap_or_default());
+                log.printed(*source, buffer.get(..length).unwrap_or_default());
                 left = left.saturating_sub(length as u64);
             }
         }
-    }
-}
-
-fn read_block(pipe: &mut Option<Receiver>, source: Source, log: &mut LogWriter) {
-    let Some(receiver) = pipe.as_ref() else { return };
-    let mut buffer = [0; BLOCK];
-    match receiver.try_read(&mut buffer) {
-        Ok(length @ 1..) => log.printed(source, buffer.get(..length).unwrap_or_default()),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-        // Nobody is left who could write.
-        Ok(0) | Err(_) => *pipe = None,
-    }
-}
-
-async fn ready(pipe: Option<&Receiver>) {
-    match pipe {
-        // An error shows itself at the read that follows.
-        Some(pipe) => pipe.readable().await.unwrap_or_default(),
-        None => std::future::pending().await,
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Client<'a> {
 impl Client<'_> {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<Reply, Ended> {
         let (head, body) = request.into_parts();
-        let Some(path) = head.uri.path().strip_prefix(PREFIX) else { return Ok(replies::not_found()) };
+        let Some(path) = head.uri.path().strip_prefix(PREFIX) else { return self.extension(&head, body).await };
         let mut segments = path.split('/');
         let call = [segments.next(), segments.next(), segments.next(), segments.next(), segments.next()];
         match (&head.method, call) {
@@ -166,7 +166,7 @@ impl Client<'_> {
     }
 
     /// Reads a body of at most `limit` bytes, when no other connection of this environment sends one.
-    async fn read(&self, body: Incoming, limit: usize) -> Result<Read, Ended> {
+    pub(super) async fn read(&self, body: Incoming, limit: usize) -> Result<Read, Ended> {
         let _turn = self.bodies.acquire().await.map_err(|_| Ended)?;
         Ok(read(body, limit).await)
     }
@@ -189,7 +189,7 @@ fn error_type(said: &str) -> String {
     unknown.as_str().to_owned()
 }
 
-enum Read {
+pub(super) enum Read {
     Whole {
         payload: Bytes,
         /// Whether a streamed answer ended with an error of the handler.

@@ -1,9 +1,10 @@
-//! The Runtime API 2018-06-01 of one environment, on the listener that its PID 1 made: whoever connects is inside that
+//! The Runtime API 2018-06-01 and the Extensions API 2020-01-01 of one environment, on the listener that its PID 1 made: whoever connects is inside that
 //! sandbox, so the environment is known from the listener and never from what the client says.
 //!
 //! The function is hostile: heads, bodies and the number of connections are bounded. Nothing here decides about the
 //! lifecycle; every call becomes a message to the environment's task.
 
+mod extensions;
 mod handlers;
 mod replies;
 mod streaming;

@@ -43,7 +43,7 @@ pub(super) fn event(delivery: Delivery) -> Reply {
 /// Whether a call was accepted.
 pub(super) fn verdict(verdict: Verdict) -> Reply {
     match verdict {
-        Verdict::Accepted => json(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n")),
+        Verdict::Accepted => accepted(),
         Verdict::InvalidRequestId => error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
         Verdict::InvalidTransition { from, to } => {
             let text = format!(
@@ -52,6 +52,15 @@ pub(super) fn verdict(verdict: Verdict) -> Reply {
             error(StatusCode::FORBIDDEN, "InvalidStateTransition", &text)
         }
     }
+}
+
+pub(super) fn accepted() -> Reply {
+    json(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
+}
+
+/// Texts and numbers, which always serialise.
+pub(super) fn json_of(status: StatusCode, body: &impl Serialize) -> Reply {
+    json(status, serde_json::to_vec(body).unwrap_or_default().into())
 }
 
 pub(super) fn too_large(limit: u64) -> Reply {

@@ -1,0 +1,53 @@
+//! How things ended: what callers get, and what the log says of it.
+
+use super::InitPhase;
+use crate::error::ErrorType;
+use crate::ids::RequestId;
+
+/// How an invocation ended for its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The runtime answered.
+    Answered,
+    /// The runtime reported that Init failed: its words are the answer.
+    InitError,
+    /// Something ended the environment first.
+    Failed(ErrorType),
+}
+
+/// What goes into END and REPORT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvocationReport {
+    /// Which invocation.
+    pub request_id: RequestId,
+    /// From START to the runtime's next request, microseconds; the function timeout at most.
+    pub duration_us: u64,
+    /// The Init phase before this invocation, microseconds: on a cold start only.
+    pub init_us: Option<u64>,
+    /// How it ended.
+    pub status: Status,
+}
+
+/// What goes into INIT_REPORT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InitReport {
+    /// Where Init ran.
+    pub phase: InitPhase,
+    /// How long, microseconds.
+    pub duration_us: u64,
+    /// How it ended.
+    pub status: Status,
+}
+
+/// How a phase ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Well, or with an error of the handler's own.
+    Success,
+    /// Its time was over.
+    Timeout,
+    /// With a fatal error.
+    Error(ErrorType),
+    /// With the error that the runtime reported from Init: its own type counts.
+    InitError,
+}

@@ -1,0 +1,131 @@
+//! From one step of the lifecycle to the next: launches, the event handed out, what a report says.
+
+use super::{
+    Action, Answer, Call, ExecutionEnvironment, InitPhase, InvocationReport, Moment, Outcome, Phase, Stage, Status,
+    Step,
+};
+use crate::error::ErrorType;
+
+impl ExecutionEnvironment {
+    pub(super) fn launch(&mut self, phase: InitPhase, deadline: Moment, out: &mut Vec<Action>) -> Step {
+        self.generation = self.generation.wrapping_add(1);
+        self.fatal = None;
+        self.extensions.launch();
+        out.extend([Action::Arm(deadline), Action::Launch { generation: self.generation, phase }]);
+        self.runtime = self.extensions.have_registered();
+        if self.runtime { Step::Loading } else { Step::Registering }
+    }
+
+    /// Init inside an invocation: it counts as Duration, not as Init Duration.
+    pub(super) fn launch_inside(&mut self, now: Moment, call: Call, out: &mut Vec<Action>) -> Phase {
+        let deadline = now.plus_ms(call.timeout_ms);
+        self.init_us = None;
+        let step = self.launch(InitPhase::Invoke, deadline, out);
+        Phase::Invoke { call, deadline, started: now, stage: Stage::Init { step } }
+    }
+
+    /// Everybody has asked for the first event.
+    pub(super) fn initialised(
+        &mut self,
+        now: Moment,
+        started: Moment,
+        waiting: Option<Call>,
+        out: &mut Vec<Action>,
+    ) -> Phase {
+        self.init_us = Some(now.since(started));
+        match waiting {
+            Some(call) => self.begin(now, call, None, out),
+            None => {
+                self.log_extensions(out);
+                self.rest(now, out)
+            }
+        }
+    }
+
+    /// Nothing to do: frozen, unless it is to end.
+    pub(super) fn rest(&mut self, now: Moment, out: &mut Vec<Action>) -> Phase {
+        if self.retiring {
+            return self.leave(now, self.phase, None, out);
+        }
+        out.extend([Action::Disarm, Action::Freeze]);
+        Phase::Idle
+    }
+
+    /// Hands the event to those who wait for it.
+    pub(super) fn begin(&mut self, now: Moment, call: Call, thaw: Option<Action>, out: &mut Vec<Action>) -> Phase {
+        let deadline = now.plus_ms(call.timeout_ms);
+        out.push(Action::Arm(deadline));
+        let stage = self.start(call, thaw, out);
+        Phase::Invoke { call, deadline, started: now, stage }
+    }
+
+    /// START comes before the thaw: what unfinished work prints once it runs again belongs to this invocation.
+    pub(super) fn start(&mut self, call: Call, thaw: Option<Action>, out: &mut Vec<Action>) -> Stage {
+        let id = call.request_id;
+        if self.phase != Phase::Idle {
+            self.log_extensions(out);
+        }
+        out.extend([Action::LogStart(id), Action::LimitCpu]);
+        out.extend(thaw);
+        if self.extensions.begin_invoke() {
+            out.push(Action::Notify(id));
+        }
+        out.push(Action::Dispatch(id));
+        Stage::Running
+    }
+
+    /// Everybody who got the event has asked for the next one.
+    pub(super) fn finished(
+        &mut self,
+        now: Moment,
+        call: Call,
+        started: Moment,
+        answer: Answer,
+        out: &mut Vec<Action>,
+    ) -> Phase {
+        let status = match answer {
+            Answer::Accepted => Status::Success,
+            Answer::Unusable(fault) => Status::Error(fault),
+        };
+        out.push(Action::Report(self.report(call, now.since(started), status)));
+        self.rest(now, out)
+    }
+
+    /// Tells the caller, if nobody has yet, and prepares the report.
+    pub(super) fn fail(
+        &mut self,
+        call: Call,
+        duration_us: u64,
+        stage: Stage,
+        status: Status,
+        out: &mut Vec<Action>,
+    ) -> InvocationReport {
+        let outcome = match status {
+            Status::Timeout => Outcome::Failed(ErrorType::SandboxTimedout),
+            Status::Error(fault) => Outcome::Failed(fault),
+            Status::Success | Status::InitError => Outcome::InitError,
+        };
+        let status = match stage {
+            // The first fatal error wins.
+            Stage::Init { step: Step::Reported } if status != Status::Timeout => Status::InitError,
+            Stage::Init { .. }
+            | Stage::Running
+            | Stage::Responding
+            | Stage::Answered { .. }
+            | Stage::Extensions { .. } => status,
+        };
+        if let Stage::Init { .. } = stage {
+            self.report_init(InitPhase::Invoke, duration_us, status, out);
+            out.push(Action::LogStart(call.request_id));
+        }
+        if !stage.is_answered() {
+            out.push(Action::Complete(call.request_id, outcome));
+        }
+        self.report(call, duration_us, status)
+    }
+
+    pub(super) fn report(&mut self, call: Call, duration_us: u64, status: Status) -> InvocationReport {
+        let duration_us = duration_us.min(call.timeout_ms.saturating_mul(1_000));
+        InvocationReport { request_id: call.request_id, duration_us, init_us: self.init_us.take(), status }
+    }
+}
