@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from support.functions import REPORT, SOURCES, Function, zipped
-from support.service import wait_for
+from support.service import TARGET, wait_for
 
 LIBRARY = (SOURCES / "extension.sh").read_text()
 SERVE = 'register \'"INVOKE", "SHUTDOWN"\'; serve'
@@ -124,6 +124,17 @@ def test_shutdown_after_an_update(service, function):
     assert place(lines, "asked to end") < place(lines, SHUTDOWN), "the runtime first"
     assert not events_of(lines, "deaf", "SHUTDOWN") and not events_of(lines, "deaf", "INVOKE")
     wait_for("its end", lambda: not made.environments())
+
+
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+def test_an_extension_of_the_crate_of_aws(service, function, runtime):
+    program = {"extensions/crate": (TARGET / "examples/rust-extension/bootstrap").read_bytes()}
+    made = function(answering(runtime), runtime, Layers=[layer(service, {}, **program)])
+    answer = made.invoke()
+    assert f"rust-extension INVOKE {answer.request_id} {made.created['FunctionArn']}\n" in answer.tail
+    assert "EXTENSION\tName: crate\tState: Ready\tEvents: [INVOKE, SHUTDOWN]" in made.log()
+    made.replace(zipped({FILE[runtime]: ANSWER[runtime] + "\n"}))
+    assert "rust-extension SHUTDOWN spindown" in logged(made, "rust-extension SHUTDOWN")
 
 
 def test_shutdown_when_idle_and_at_the_stop_of_the_service(services):
