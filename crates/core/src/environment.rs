@@ -23,6 +23,8 @@ use crate::extension::Extensions;
 use crate::ids::RequestId;
 use crate::limits::INIT_MAX_MS;
 
+#[cfg(test)]
+mod extension_tests;
 mod extensions;
 mod outcome;
 mod phase;
