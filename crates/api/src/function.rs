@@ -1,6 +1,7 @@
 //! A function as Hearth keeps it: what the control plane stores and what a worker needs to run it.
 
 use hearth_core::ids::{AccountId, Region};
+use hearth_core::logging::LogLevel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -73,6 +74,9 @@ pub struct FunctionVersion {
     pub passive: BTreeMap<String, serde_json::Value>,
     /// Log group; `/aws/lambda/NAME` unless `LoggingConfig` says otherwise.
     pub log_group: String,
+    /// `LogFormat` and the levels that go with it.
+    #[serde(default)]
+    pub log_format: LogFormat,
     /// When code or configuration last changed, `YYYY-MM-DDThh:mm:ss.sss+0000`.
     pub last_modified: String,
     /// Opaque id that changes with every change, also of state.
@@ -112,6 +116,23 @@ pub struct Code {
     pub sha256: String,
     /// Size of the zip, bytes.
     pub size: u64,
+}
+
+/// `LogFormat` of a function, with the levels that exist in JSON format only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogFormat {
+    /// Lines as they are printed; START, END and REPORT.
+    #[default]
+    Text,
+    /// Objects, one a line: `platform.*` records, and what the runtime's client makes of what is logged.
+    Json {
+        /// `ApplicationLogLevel`.
+        #[serde(with = "text")]
+        application: LogLevel,
+        /// `SystemLogLevel`.
+        #[serde(with = "text")]
+        system: LogLevel,
+    },
 }
 
 /// A layer version as a function refers to it. It stays usable when the version is deleted.
@@ -169,9 +190,10 @@ impl fmt::Display for FunctionKey {
     }
 }
 
-/// Ids of `hearth-core` (which knows no serde) as text.
+/// Ids and levels of `hearth-core` (which knows no serde) as text.
 mod text {
     use hearth_core::ids::{AccountId, Region};
+    use hearth_core::logging::LogLevel;
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     pub(super) trait Text: Sized {
@@ -187,6 +209,11 @@ mod text {
             Self::parse(text)
         }
     }
+    impl Text for LogLevel {
+        fn read(text: &str) -> Option<Self> {
+            Self::parse(text)
+        }
+    }
 
     pub(super) fn serialize<T: ToString, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&value.to_string())
@@ -194,6 +221,6 @@ mod text {
 
     pub(super) fn deserialize<'de, T: Text, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
         let text = String::deserialize(deserializer)?;
-        T::read(&text).ok_or_else(|| de::Error::custom(format!("not an account or region: {text:?}")))
+        T::read(&text).ok_or_else(|| de::Error::custom(format!("not an account, region or log level: {text:?}")))
     }
 }

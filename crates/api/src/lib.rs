@@ -9,4 +9,5 @@ pub mod guest;
 pub mod layer;
 pub mod model;
 pub mod payload;
+pub mod platform_event;
 pub mod runtime_tree;

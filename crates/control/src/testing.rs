@@ -3,7 +3,7 @@
 
 use crate::{Config, FrontDoor, Stores};
 use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
-use hearth_api::function::{Code, FunctionKey, FunctionVersion, Scope, State, UpdateStatus};
+use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, State, UpdateStatus};
 use hearth_core::ids::{AccountId, Region};
 use hearth_store::FunctionRecord;
 use hearth_store::embedded::EmbeddedStore;
@@ -40,6 +40,7 @@ pub(crate) fn version(name: &str) -> FunctionVersion {
         layers: Vec::new(),
         passive: BTreeMap::new(),
         log_group: format!("/aws/lambda/{name}"),
+        log_format: LogFormat::Text,
         last_modified: String::new(),
         revision_id: Uuid::nil(),
         state: State::Active,

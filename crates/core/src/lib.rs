@@ -12,6 +12,7 @@ pub mod error;
 pub mod extension;
 pub mod ids;
 pub mod limits;
+pub mod logging;
 pub mod network;
 pub mod package;
 pub mod report;

@@ -33,7 +33,7 @@ pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree) -> (Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_api::function::{Code, FunctionKey, Scope, State, UpdateStatus};
+    use hearth_api::function::{Code, FunctionKey, LogFormat, Scope, State, UpdateStatus};
     use hearth_core::ids::{AccountId, Region};
     use std::collections::BTreeMap;
     use std::path::{Path, PathBuf};
@@ -60,6 +60,7 @@ mod tests {
             layers: Vec::new(),
             passive: BTreeMap::new(),
             log_group: String::new(),
+            log_format: LogFormat::Text,
             last_modified: String::new(),
             revision_id: Uuid::nil(),
             state: State::Active,

@@ -344,7 +344,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_api::function::FunctionVersion;
+    use hearth_api::function::{FunctionVersion, LogFormat};
     use hearth_core::ids::{AccountId, Region};
     use std::collections::BTreeMap;
     use uuid::Uuid;
@@ -369,6 +369,7 @@ mod tests {
             layers: Vec::new(),
             passive: BTreeMap::new(),
             log_group: String::new(),
+            log_format: LogFormat::Text,
             last_modified: String::new(),
             revision_id: Uuid::nil(),
             state: State::Active,

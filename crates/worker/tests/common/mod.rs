@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use hearth_api::environments::{BoxFuture, Environments, Invocation, InvokeError, InvokeResponse};
-use hearth_api::function::{Code, FunctionKey, FunctionVersion, Scope, State, UpdateStatus};
+use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, State, UpdateStatus};
 use hearth_core::billing::Rule;
 use hearth_core::ids::{AccountId, Region, RequestId};
 use hearth_core::limits::STREAM_PIECES;
@@ -476,6 +476,7 @@ pub(crate) fn function() -> FunctionVersion {
         layers: Vec::new(),
         passive: std::collections::BTreeMap::new(),
         log_group: "/aws/lambda/f".to_owned(),
+        log_format: LogFormat::Text,
         last_modified: String::new(),
         revision_id: Uuid::new_v4(),
         state: State::Active,
