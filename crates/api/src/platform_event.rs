@@ -5,6 +5,7 @@
 //! tracing.
 
 use hearth_core::environment::{InitPhase, InitReport, InvocationReport, Status};
+use hearth_core::extension::Extension;
 use hearth_core::ids::RequestId;
 use hearth_core::logging::{LogLevel, SystemLine};
 use jiff::Timestamp;
@@ -26,6 +27,9 @@ pub enum PlatformEvent<'a> {
     /// Init is over.
     #[serde(rename = "platform.initReport")]
     InitReport(InitDone<'a>),
+    /// Where an extension stands at the end of Init.
+    #[serde(rename = "platform.extension")]
+    Extension(ExtensionState<'a>),
     /// An invocation begins.
     #[serde(rename = "platform.start")]
     Start {
@@ -73,6 +77,17 @@ pub struct InitDone<'a> {
 #[serde(rename_all = "camelCase")]
 struct InitMetrics {
     duration_ms: f64,
+}
+
+/// `platform.extension`
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtensionState<'a> {
+    name: &'a str,
+    state: &'a str,
+    events: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'a str>,
 }
 
 /// `platform.runtimeDone`
@@ -188,6 +203,17 @@ impl<'a> PlatformEvent<'a> {
         Self::InitReport(init_done(report, init_error))
     }
 
+    /// Where an extension stands at the end of Init.
+    #[must_use]
+    pub fn extension(extension: &'a Extension) -> Self {
+        Self::Extension(ExtensionState {
+            name: extension.name(),
+            state: extension.state().name(),
+            events: extension.events().collect(),
+            error_type: extension.error_type(),
+        })
+    }
+
     /// The runtime has ended an invocation; `produced_bytes` is the size of its answer, if it gave one.
     #[must_use]
     pub fn runtime_done(report: &InvocationReport, produced_bytes: Option<u64>, init_error: &'a str) -> Self {
@@ -225,6 +251,7 @@ impl<'a> PlatformEvent<'a> {
             Self::InitStart(_) => SystemLine::InitStart,
             Self::InitRuntimeDone(done) => SystemLine::InitRuntimeDone(done.outcome.of),
             Self::InitReport(done) => SystemLine::InitReport(done.outcome.of),
+            Self::Extension(extension) => SystemLine::Extension(extension.error_type.is_none()),
             Self::Start { .. } => SystemLine::Start,
             Self::RuntimeDone(done) => SystemLine::RuntimeDone(done.outcome.of),
             Self::Report(report) => SystemLine::Report(report.outcome.of),

@@ -151,7 +151,8 @@ pub enum Action {
     Complete(RequestId, Outcome),
     /// Collect what was printed, then write END and REPORT: exactly once for each invocation that started.
     Report(InvocationReport),
-    /// Write an INIT_REPORT line.
+    /// Say how Init went: exactly once for each launch whose Init has an end. (In text format, AWS's log shows failures
+    /// only.)
     ReportInit(InitReport),
     /// Freeze the sandbox.
     Freeze,
@@ -310,14 +311,14 @@ impl ExecutionEnvironment {
             (P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Loading } }, E::Next) => {
                 self.extensions.close();
                 let stage = if self.extensions.are_ready() {
-                    self.start(call, None, out)
+                    self.started(now, started, call, out)
                 } else {
                     Stage::Init { step: Step::Waiting }
                 };
                 P::Invoke { call, deadline, started, stage }
             }
             (P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Waiting } }, E::ExtensionsReady) => {
-                P::Invoke { call, deadline, started, stage: self.start(call, None, out) }
+                P::Invoke { call, deadline, started, stage: self.started(now, started, call, out) }
             }
             (
                 P::Invoke {

@@ -79,6 +79,8 @@ pub enum SystemLine {
     InitRuntimeDone(Status),
     /// `platform.initReport` of an on-demand environment.
     InitReport(Status),
+    /// `platform.extension`, and whether that extension has come up.
+    Extension(bool),
     /// `platform.start`
     Start,
     /// `platform.runtimeDone`
@@ -92,11 +94,15 @@ impl SystemLine {
     #[must_use]
     pub const fn level(self) -> LogLevel {
         match self {
-            Self::InitStart | Self::Start | Self::Report(Status::Success) => LogLevel::Info,
+            Self::InitStart | Self::Extension(true) | Self::Start | Self::Report(Status::Success) => LogLevel::Info,
             Self::InitRuntimeDone(Status::Success)
             | Self::InitReport(Status::Success)
             | Self::RuntimeDone(Status::Success) => LogLevel::Debug,
-            Self::InitRuntimeDone(_) | Self::InitReport(_) | Self::RuntimeDone(_) | Self::Report(_) => LogLevel::Warn,
+            Self::InitRuntimeDone(_)
+            | Self::InitReport(_)
+            | Self::Extension(false)
+            | Self::RuntimeDone(_)
+            | Self::Report(_) => LogLevel::Warn,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Source: AWS Lambda developer guide, "Defined runtime environment variables"; recorded from AWS for
 //! `provided.al2023`. Later wins: the platform's defaults, the runtime's, the customer's, credentials, the platform's.
 
-use hearth_api::function::FunctionVersion;
+use hearth_api::function::{FunctionVersion, LogFormat};
 use hearth_api::runtime_tree::RuntimeTree;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -42,6 +42,10 @@ pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree, log_str
         ("AWS_ENDPOINT_URL_LAMBDA", LAMBDA_API),
     ];
     let mut variables: BTreeMap<String, String> = owned(defaults).collect();
+    // With text logs there are none of these (recorded); the clients take them for text and every level then.
+    if let LogFormat::Json { application, .. } = function.log_format {
+        variables.extend(owned([("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", application.name())]));
+    }
     variables.extend(tree.environment.iter().map(|(name, value)| (name.clone(), value.clone())));
     let customer = function.environment.iter().flatten();
     variables

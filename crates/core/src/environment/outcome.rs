@@ -28,7 +28,7 @@ pub struct InvocationReport {
     pub status: Status,
 }
 
-/// What goes into INIT_REPORT.
+/// What is said of an Init.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InitReport {
     /// Where Init ran.

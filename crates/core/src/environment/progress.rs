@@ -1,8 +1,8 @@
 //! From one step of the lifecycle to the next: launches, the event handed out, what a report says.
 
 use super::{
-    Action, Answer, Call, ExecutionEnvironment, InitPhase, InvocationReport, Moment, Outcome, Phase, Stage, Status,
-    Step,
+    Action, Answer, Call, ExecutionEnvironment, InitPhase, InitReport, InvocationReport, Moment, Outcome, Phase, Stage,
+    Status, Step,
 };
 use crate::error::ErrorType;
 
@@ -32,7 +32,10 @@ impl ExecutionEnvironment {
         waiting: Option<Call>,
         out: &mut Vec<Action>,
     ) -> Phase {
-        self.init_us = Some(now.since(started));
+        let duration_us = now.since(started);
+        self.init_us = Some(duration_us);
+        let (phase, status) = (InitPhase::Init, Status::Success);
+        out.push(Action::ReportInit(InitReport { phase, duration_us, status }));
         match waiting {
             Some(call) => self.begin(now, call, None, out),
             None => {
@@ -57,6 +60,13 @@ impl ExecutionEnvironment {
         out.push(Action::Arm(deadline));
         let stage = self.start(call, thaw, out);
         Phase::Invoke { call, deadline, started: now, stage }
+    }
+
+    /// Init inside an invocation is over: on with what it was for.
+    pub(super) fn started(&mut self, now: Moment, started: Moment, call: Call, out: &mut Vec<Action>) -> Stage {
+        let (phase, status) = (InitPhase::Invoke, Status::Success);
+        out.push(Action::ReportInit(InitReport { phase, duration_us: now.since(started), status }));
+        self.start(call, None, out)
     }
 
     /// START comes before the thaw: what unfinished work prints once it runs again belongs to this invocation.

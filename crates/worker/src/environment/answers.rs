@@ -15,7 +15,7 @@ impl Driver {
 
     /// The invocation has its outcome.
     pub(super) fn complete(&mut self, id: RequestId, outcome: Outcome) {
-        self.answering = None;
+        let in_pieces = self.answering.take().is_some();
         let result = match outcome {
             Outcome::Answered => self.result.take().unwrap_or_else(|| self.fatal(id, ErrorType::SandboxFailure)),
             Outcome::InitError => self.reported(id),
@@ -23,6 +23,9 @@ impl Driver {
             Outcome::Failed(ErrorType::RuntimeExitError) if self.earlier_init_error.is_some() => self.reported(id),
             Outcome::Failed(fault) => self.fatal(id, fault),
         };
+        // Of an answer in pieces, only the last is here.
+        let whole = outcome == Outcome::Answered && !in_pieces;
+        self.produced_bytes = whole.then_some(result.payload.len() as u64);
         let response = InvokeResponse {
             payload: result.payload,
             function_error: result.function_error,

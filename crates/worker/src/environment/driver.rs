@@ -34,6 +34,7 @@ pub(super) struct Driver {
     pub(super) process: ProcessSpec,
     pub(super) tree: RuntimeTree,
     pub(super) log: LogWriter,
+    pub(super) log_stream: String,
     pub(super) api: RuntimeApi,
     pub(super) inside: Inside,
     /// Events that an effect caused: handled before anything else.
@@ -51,6 +52,8 @@ pub(super) struct Driver {
     pub(super) asked_early: Vec<Message>,
     /// Dropped to cut off an answer that goes to its caller in pieces.
     pub(super) answering: Option<oneshot::Sender<()>>,
+    /// How large that was, until REPORT.
+    pub(super) produced_bytes: Option<u64>,
     /// What the runtime reported from the Init under way, or the last one: type and payload.
     pub(super) init_error: Option<InitError>,
     /// What it had reported from the Init before: still more telling than the bare end of a second one.
@@ -145,7 +148,7 @@ impl Driver {
         me: &Arc<Environment>,
         made: Made,
     ) -> Result<(Self, UnboundedReceiver<SandboxEvent>), InvokeError> {
-        let Made { sandbox, events, sockets, log, process, extensions, tree } = made;
+        let Made { sandbox, events, sockets, log, log_stream, process, extensions, tree } = made;
         me.sandbox.set(Arc::clone(&sandbox)).unwrap_or_default();
         let (runtime_api, entrances) = Entrances::of(sockets);
         let served = RuntimeApi::serve(runtime_api, Arc::clone(me))
@@ -165,6 +168,7 @@ impl Driver {
             process,
             tree,
             log,
+            log_stream,
             api,
             inside,
             follow_up: VecDeque::new(),
@@ -176,6 +180,7 @@ impl Driver {
             output: Output::default(),
             result: None,
             answering: None,
+            produced_bytes: None,
             init_error: None,
             earlier_init_error: None,
             exit_text: String::new(),

@@ -1,12 +1,14 @@
 //! Carries out what the lifecycle decided. An effect never fails upwards: failure is an event.
 
-use super::driver::{Driver, Runtime};
+use super::driver::{Driver, InitError, Runtime};
 use super::output::Output;
 use super::{Delivery, launch};
 use crate::clock::wall_ms;
-use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport};
+use hearth_api::platform_event::{Instance, PlatformEvent};
+use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, Status};
+use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
-use hearth_core::report;
+use hearth_core::{billing, report};
 use hearth_sandbox::SandboxError;
 
 impl Driver {
@@ -60,9 +62,7 @@ impl Driver {
         self.memory.oom_kills_before = self.memory.oom_kills;
         self.memory.peak_bytes = 0;
         if phase == InitPhase::Init {
-            let region = &self.me.function.key.scope.region;
-            let arn = format!("arn:aws:lambda:{region}::runtime:{}", self.tree.version_hash);
-            self.log.platform(report::init_start(&self.tree.version, &arn));
+            self.log_init_start();
         }
         self.limit_cpu(false);
         if self.extensions.programs.is_empty() {
@@ -75,6 +75,20 @@ impl Driver {
     fn launch_runtime(&mut self, generation: u32) {
         self.runtime = Runtime::Launching { early: Vec::new(), exits: Vec::new() };
         launch::start(&self.me, &self.sandbox, &self.process, generation);
+    }
+
+    fn log_init_start(&mut self) {
+        let function = &self.me.function;
+        let arn = format!("arn:aws:lambda:{}::runtime:{}", function.key.scope.region, self.tree.version_hash);
+        self.log.line(|| report::init_start(&self.tree.version, &arn));
+        self.log.record(&PlatformEvent::init_start(Instance {
+            runtime_version: &self.tree.version,
+            runtime_version_arn: &arn,
+            function_name: &function.key.name,
+            function_version: &function.version,
+            log_stream: &self.log_stream,
+            memory_mb: function.memory_mb,
+        }));
     }
 
     pub(super) fn limit_cpu(&mut self, limited: bool) {
@@ -90,7 +104,9 @@ impl Driver {
         self.drain();
         self.log.begin();
         self.memory.sampled = self.node.clock.now();
-        self.log.platform(report::start(id, &self.me.function.version));
+        let version = &self.me.function.version;
+        self.log.line(|| report::start(id, version));
+        self.log.record(&PlatformEvent::Start { request_id: id, version });
         if let Some(job) = self.job(id) {
             job.started = true;
         }
@@ -144,21 +160,26 @@ impl Driver {
         let rule = self.node.config.billing;
         let memory_mb = self.me.function.memory_mb;
         let used_mb = self.memory.peak_bytes.div_ceil(1 << 20).clamp(1, u64::from(memory_mb));
-        self.log.platform(report::end(report.request_id));
-        self.log.platform(report::report(report, rule, memory_mb, used_mb, self.init_error_type()));
+        let id = report.request_id;
+        let produced_bytes = self.produced_bytes.take();
+        let init_error = error_type(self.init_error.as_ref().or(self.earlier_init_error.as_ref()));
+        self.log.line(|| report::end(id));
+        self.log.record(&PlatformEvent::runtime_done(report, produced_bytes, init_error));
+        self.log.line(|| report::report(report, rule, memory_mb, used_mb, init_error));
+        let billed_ms = billing::billed_ms(rule, report.duration_us, report.init_us);
+        self.log.record(&PlatformEvent::report(report, billed_ms, memory_mb, used_mb, init_error));
         self.log.flush();
-        self.finish(report.request_id);
+        self.finish(id);
     }
 
     fn report_init(&mut self, report: &InitReport) {
         self.drain();
-        let line = report::init_report(report, self.init_error_type());
-        self.log.platform(line);
-    }
-
-    fn init_error_type(&self) -> &str {
-        let said = self.init_error.as_ref().or(self.earlier_init_error.as_ref());
-        said.map_or("Runtime.Unknown", |(error_type, _)| error_type)
+        let init_error = error_type(self.init_error.as_ref().or(self.earlier_init_error.as_ref()));
+        if report.status != Status::Success {
+            self.log.line(|| report::init_report(report, init_error));
+        }
+        self.log.record(&PlatformEvent::init_runtime_done(report, init_error));
+        self.log.record(&PlatformEvent::init_report(report, init_error));
     }
 
     /// What the processes have printed up to now becomes log events.
@@ -173,4 +194,9 @@ impl Driver {
             self.follow_up.push_back(Event::Lost);
         }
     }
+}
+
+/// The type of what a runtime reported from its Init.
+fn error_type(said: Option<&InitError>) -> &str {
+    said.map_or(ErrorType::RuntimeUnknown.as_str(), |(error_type, _)| error_type)
 }

@@ -5,6 +5,7 @@ use super::launch;
 use crate::clock::wall_ms;
 use crate::logs::Source;
 use crate::payload;
+use hearth_api::platform_event::PlatformEvent;
 use hearth_core::environment::{Event, Moment, Phase, Reason};
 use hearth_core::extension::{ExtensionId, Failure, Refusal};
 use hearth_core::ids::RequestId;
@@ -192,8 +193,10 @@ impl Driver {
 
     pub(super) fn log_extensions(&mut self) {
         self.drain();
-        let lines: Vec<_> = self.machine.extensions().all().iter().map(report::extension).collect();
-        lines.into_iter().for_each(|line| self.log.platform(line));
+        for extension in self.machine.extensions().all() {
+            self.log.line(|| report::extension(extension));
+            self.log.record(&PlatformEvent::extension(extension));
+        }
     }
 
     /// The invocation, to those that run and wait.

@@ -21,6 +21,7 @@ pub(super) struct Made {
     pub(super) events: UnboundedReceiver<SandboxEvent>,
     pub(super) sockets: Sockets,
     pub(super) log: LogWriter,
+    pub(super) log_stream: String,
     pub(super) process: ProcessSpec,
     /// External extensions by name, in the order of their launch; `None` if a layer switches extensions off.
     pub(super) extensions: Option<Vec<(String, ProcessSpec)>>,
@@ -32,7 +33,7 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
     let tree = node.runtime(&function.runtime).map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
     let (sender, events) = mpsc::unbounded_channel();
     let sandbox = node.config.sandboxes.prepare(&tree.root, sender).map_err(|error| failed(&error))?;
-    let stream = log_stream_name(&function.version, id);
+    let log_stream = log_stream_name(function, id);
     let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
     let outfit = || -> Result<_, Box<dyn Error>> {
         sandbox.assign(&Assignment {
@@ -43,8 +44,8 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
         })?;
         let sockets = sandbox.take_sockets()?;
         // Last: a stream that no environment writes to would stay.
-        let log = node.config.logs.open(&function.key.scope, &function.log_group, &stream)?;
-        Ok((sockets, LogWriter::new(log)))
+        let log = node.config.logs.open(&function.key.scope, &function.log_group, &log_stream)?;
+        Ok((sockets, LogWriter::new(log, function.log_format)))
     };
     let (sockets, log) = match outfit() {
         Ok(outfit) => outfit,
@@ -56,14 +57,14 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
         }
     };
     let (programs, arguments) = command::of_runtime(function, &tree);
-    let environment = variables::of_runtime(function, &tree, &stream);
+    let environment = variables::of_runtime(function, &tree, &log_stream);
     let extensions = (!layers::disable_extensions(&directories)).then(|| {
         let environment = variables::of_extension(function, &tree, &environment);
         let names = layers::external_extensions(&directories).into_iter();
         names.map(|name| (name.clone(), extension(&name, environment.clone()))).collect()
     });
     let process = ProcessSpec { programs, arguments, environment };
-    Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, process, extensions, tree })
+    Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, log_stream, process, extensions, tree })
 }
 
 fn extension(name: &str, environment: BTreeMap<String, String>) -> ProcessSpec {
@@ -126,10 +127,15 @@ pub(super) fn terminate(environment: &Arc<Environment>, sandbox: &Arc<dyn Sandbo
     });
 }
 
-/// `YYYY/MM/DD/[version]<32 hex>`, by the date in UTC.
-fn log_stream_name(version: &str, id: &str) -> String {
+/// `YYYY/MM/DD/[version]<32 hex>`, by the date in UTC. A group that is not the function's own, which several functions
+/// may share, has their names before that (documented).
+fn log_stream_name(function: &FunctionVersion, id: &str) -> String {
     let date = jiff::Timestamp::now().strftime("%Y/%m/%d");
-    format!("{date}/[{version}]{id}")
+    let FunctionVersion { key, version, log_group, .. } = function;
+    match log_group.strip_prefix("/aws/lambda/") {
+        Some(name) if name == key.name => format!("{date}/[{version}]{id}"),
+        _ => format!("{date}/{}[{version}]{id}", key.name),
+    }
 }
 
 fn failed(error: &dyn Error) -> InvokeError {

@@ -1,9 +1,15 @@
 //! The log of one environment: what its processes print and what the platform says about them, as events of one log
-//! stream. Bounded: an invocation that prints without end loses lines, never the disk.
+//! stream. Bounded: an invocation that prints without end loses lines, never the disk. In JSON format, lines below the
+//! function's levels are dropped.
+
+mod level;
 
 use crate::clock::wall_ms;
 use bytes::Bytes;
+use hearth_api::function::LogFormat;
+use hearth_api::platform_event::PlatformEvent;
 use hearth_core::limits::{LOG_EVENT_BYTES, LOG_PER_INVOCATION_BYTES, LOG_TAIL_BYTES};
+use hearth_core::logging::LogLevel;
 use hearth_store::{LogEvent, LogStream};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,6 +23,7 @@ const PENDING_KEPT: usize = 64;
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     stream: Arc<dyn LogStream>,
+    format: LogFormat,
     /// Not yet in the stream.
     pending: Vec<LogEvent>,
     /// Lines without their end, by pipe.
@@ -44,9 +51,9 @@ pub(crate) enum Source {
 }
 
 impl LogWriter {
-    pub(crate) fn new(stream: Arc<dyn LogStream>) -> Self {
+    pub(crate) fn new(stream: Arc<dyn LogStream>, format: LogFormat) -> Self {
         let (pending, partial, tail) = (Vec::new(), BTreeMap::new(), VecDeque::new());
-        Self { stream, pending, partial, tail, printed: 0, dropped: 0, failed: false }
+        Self { stream, format, pending, partial, tail, printed: 0, dropped: 0, failed: false }
     }
 
     /// A new invocation: its tail is empty, its allowance whole.
@@ -55,9 +62,20 @@ impl LogWriter {
         (self.printed, self.dropped) = (0, 0);
     }
 
-    /// A line of the platform's own.
-    pub(crate) fn platform(&mut self, line: String) {
-        self.push(line);
+    /// A line of the platform's own, in text format.
+    pub(crate) fn line(&mut self, line: impl FnOnce() -> String) {
+        if self.format == LogFormat::Text {
+            self.push(line());
+        }
+    }
+
+    /// A record of the platform's own, in JSON format.
+    pub(crate) fn record(&mut self, event: &PlatformEvent<'_>) {
+        if let LogFormat::Json { system, .. } = self.format
+            && event.level() >= system
+        {
+            self.push(event.line(wall_ms()));
+        }
     }
 
     /// Bytes from a pipe. Every line is one event; `\r` does not end one.
@@ -75,9 +93,11 @@ impl LogWriter {
             // CloudWatch cuts an event at 256 KB; the rest becomes the next one.
             while partial.len() >= LOG_EVENT_BYTES || partial.last() == Some(&b'\n') {
                 let rest = partial.split_off(partial.len().min(LOG_EVENT_BYTES));
-                let text = String::from_utf8_lossy(partial).into_owned();
+                if wanted(self.format, source, partial) {
+                    let text = String::from_utf8_lossy(partial).into_owned();
+                    push_event(&mut self.pending, &mut self.tail, text, now);
+                }
                 *partial = rest;
-                push_event(&mut self.pending, &mut self.tail, text, now);
                 if partial.is_empty() {
                     break;
                 }
@@ -87,12 +107,12 @@ impl LogWriter {
 
     /// What is left of lines without an end becomes events: the invocation is over.
     pub(crate) fn end_lines(&mut self) {
-        for partial in self.partial.values_mut() {
-            if !partial.is_empty() {
+        for (source, partial) in &mut self.partial {
+            if !partial.is_empty() && wanted(self.format, *source, partial) {
                 let text = String::from_utf8_lossy(partial).into_owned();
-                partial.clear();
                 push_event(&mut self.pending, &mut self.tail, text, wall_ms());
             }
+            partial.clear();
         }
         if self.dropped > 0 {
             let text = format!(
@@ -133,6 +153,16 @@ impl LogWriter {
     }
 }
 
+/// Whether the level of what a function has printed is high enough. What extensions print has none.
+fn wanted(format: LogFormat, source: Source, line: &[u8]) -> bool {
+    match (format, source) {
+        (LogFormat::Text | LogFormat::Json { application: LogLevel::Trace, .. }, _) | (_, Source::Extension { .. }) => {
+            true
+        }
+        (LogFormat::Json { application, .. }, Source::Stdout | Source::Stderr) => level::of(line) >= application,
+    }
+}
+
 fn push_event(pending: &mut Vec<LogEvent>, tail: &mut VecDeque<u8>, message: String, now: i64) {
     let new = message.as_bytes();
     let kept = new.get(new.len().saturating_sub(LOG_TAIL_BYTES)..).unwrap_or(new);
@@ -145,6 +175,8 @@ fn push_event(pending: &mut Vec<LogEvent>, tail: &mut VecDeque<u8>, message: Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hearth_core::environment::{InvocationReport, Status};
+    use hearth_core::ids::RequestId;
     use hearth_store::StoreError;
     use std::sync::Mutex;
 
@@ -159,8 +191,31 @@ mod tests {
     }
 
     fn writer() -> (Arc<Memory>, LogWriter) {
+        writer_of(LogFormat::Text)
+    }
+
+    fn writer_of(format: LogFormat) -> (Arc<Memory>, LogWriter) {
         let memory = Arc::new(Memory::default());
-        (Arc::clone(&memory), LogWriter::new(memory))
+        (Arc::clone(&memory), LogWriter::new(Arc::clone(&memory) as Arc<dyn LogStream>, format))
+    }
+
+    #[test]
+    fn json_format_has_records_for_lines_and_drops_what_is_below_the_levels() {
+        let (memory, mut writer) = writer_of(LogFormat::Json { application: LogLevel::Warn, system: LogLevel::Info });
+        let report = |status| InvocationReport { request_id: RequestId(1), duration_us: 5, init_us: None, status };
+        writer.line(|| "START\n".to_owned());
+        writer.record(&PlatformEvent::Start { request_id: RequestId(1), version: "$LATEST" });
+        writer.record(&PlatformEvent::runtime_done(&report(Status::Success), None, ""));
+        writer.record(&PlatformEvent::runtime_done(&report(Status::Timeout), None, ""));
+        writer.printed(Source::Stdout, b"plain\n{\"level\":\"error\",\"timestamp\":\"2026-01-01T00:00:00Z\"}\nend");
+        writer.end_lines();
+        writer.printed(Source::Stdout, b"{\"level\":\"info\",\"timestamp\":\"2026-01-01T00:00:00Z\"}\n");
+        writer.flush();
+        let lines = memory.0.lock().unwrap();
+        let [start, timeout, error] = &lines[..] else { panic!("{lines:?}") };
+        assert!(start.contains(r#""type":"platform.start""#), "{start}");
+        assert!(timeout.contains(r#""status":"timeout""#), "{timeout}");
+        assert!(error.contains(r#""level":"error""#), "{error}");
     }
 
     #[test]
@@ -194,7 +249,7 @@ mod tests {
     #[test]
     fn the_tail_is_the_last_four_kilobytes_of_one_invocation() {
         let (_, mut writer) = writer();
-        writer.platform("of the one before\n".to_owned());
+        writer.line(|| "of the one before\n".to_owned());
         writer.begin();
         writer.printed(Source::Stdout, "a".repeat(10_000).as_bytes());
         writer.printed(Source::Stdout, b"\nend\n");
