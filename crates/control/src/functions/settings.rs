@@ -3,8 +3,9 @@
 
 use crate::members::{Members, number, object, owned, text};
 use hearth_api::error::ApiError;
-use hearth_api::function::FunctionVersion;
+use hearth_api::function::{FunctionVersion, LogFormat};
 use hearth_core::limits::ENVIRONMENT_VARIABLES_BYTES;
+use hearth_core::logging::LogLevel;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -48,8 +49,10 @@ pub(super) fn apply(members: &Members, version: &mut FunctionVersion) -> Result<
     replace(&mut version.timeout_s, number(members, "Timeout"));
     let storage = object(members, "EphemeralStorage").and_then(|storage| number(storage, "Size"));
     replace(&mut version.ephemeral_storage_mb, storage);
-    let log_group = object(members, "LoggingConfig").and_then(|logging| owned(logging, "LogGroup"));
-    replace(&mut version.log_group, log_group.filter(|group| !group.is_empty()));
+    if let Some(logging) = object(members, "LoggingConfig") {
+        version.log_format = log_format(logging, version.log_format)?;
+        replace(&mut version.log_group, owned(logging, "LogGroup").filter(|group| !group.is_empty()));
+    }
     if let Some(environment) = object(members, "Environment") {
         version.environment = Some(variables(environment)?);
     }
@@ -65,6 +68,32 @@ fn replace<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }
+}
+
+/// The format after a request, whose levels stay what they were, or become `INFO`, where it does not give them. (Both
+/// observed, as is the text.)
+fn log_format(logging: &Members, now: LogFormat) -> Result<LogFormat, ApiError> {
+    let level = |name| text(logging, name).and_then(LogLevel::parse);
+    let (application, system) = (level("ApplicationLogLevel"), level("SystemLogLevel"));
+    let (application_now, system_now) = match now {
+        LogFormat::Json { application, system } => (application, system),
+        LogFormat::Text => (LogLevel::DEFAULT, LogLevel::DEFAULT),
+    };
+    let json = match text(logging, "LogFormat") {
+        Some(format) => format == "JSON",
+        None => now != LogFormat::Text,
+    };
+    if json {
+        let (application, system) = (application.unwrap_or(application_now), system.unwrap_or(system_now));
+        return Ok(LogFormat::Json { application, system });
+    }
+    if application.or(system).is_some() {
+        return Err(ApiError::invalid_parameter(
+            "LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel from your request or change \
+             the LogFormat to \"JSON\" and try again.",
+        ));
+    }
+    Ok(LogFormat::Text)
 }
 
 /// No process can be started with a zero character in its environment, which is where these go.
@@ -140,6 +169,30 @@ mod tests {
     fn an_empty_environment_is_not_none() {
         let changed = applied(json!({ "Environment": { "Variables": {} } })).expect("applied");
         assert_eq!(changed.environment, Some(BTreeMap::new()));
+    }
+
+    #[test]
+    fn json_logs_have_levels_and_text_has_none() {
+        let info = LogFormat::Json { application: LogLevel::Info, system: LogLevel::Info };
+        let mut version = version("f");
+        let mut change = |logging: Value| {
+            let members = json!({ "LoggingConfig": logging });
+            apply(members.as_object().expect("object"), &mut version).map(|()| version.log_format)
+        };
+        assert_eq!(change(json!({ "LogGroup": "mine" })), Ok(LogFormat::Text));
+        let refused = change(json!({ "SystemLogLevel": "WARN" })).expect_err("text has no levels").message;
+        assert!(
+            refused.starts_with("LogLevel is not supported when LogFormat is set to \"Text\". Remove"),
+            "{refused}"
+        );
+        assert_eq!(change(json!({ "LogFormat": "JSON" })), Ok(info));
+        let debug = LogFormat::Json { application: LogLevel::Debug, system: LogLevel::Info };
+        assert_eq!(change(json!({ "ApplicationLogLevel": "DEBUG" })), Ok(debug));
+        assert!(change(json!({ "LogFormat": "Text", "ApplicationLogLevel": "DEBUG" })).is_err());
+        assert_eq!(change(json!({ "LogGroup": "other" })), Ok(debug));
+        assert_eq!(change(json!({ "LogFormat": "Text" })), Ok(LogFormat::Text));
+        assert_eq!(change(json!({ "LogFormat": "JSON" })), Ok(info), "levels of before are forgotten");
+        assert_eq!(version.log_group, "other");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `FunctionConfiguration`: what every read and every change of a function answers.
 
 use crate::members::Members;
-use hearth_api::function::{FunctionVersion, State, UpdateStatus};
+use hearth_api::function::{FunctionVersion, LogFormat, State, UpdateStatus};
 use serde_json::{Map, Value, json};
 
 /// How much of a configuration is shown.
@@ -54,8 +54,20 @@ pub(super) fn configuration(version: &FunctionVersion, qualifier: Option<&str>, 
     if view == View::Full {
         put(&mut out, "RuntimeVersionConfig", json!({ "RuntimeVersionArn": runtime_version_arn(version) }));
     }
-    put(&mut out, "LoggingConfig", json!({ "LogFormat": "Text", "LogGroup": version.log_group }));
+    put(&mut out, "LoggingConfig", logging(version));
     Value::Object(out)
+}
+
+fn logging(version: &FunctionVersion) -> Value {
+    match version.log_format {
+        LogFormat::Text => json!({ "LogFormat": "Text", "LogGroup": version.log_group }),
+        LogFormat::Json { application, system } => json!({
+            "LogFormat": "JSON",
+            "ApplicationLogLevel": application.name(),
+            "SystemLogLevel": system.name(),
+            "LogGroup": version.log_group,
+        }),
+    }
 }
 
 /// `State` and `LastUpdateStatus` with their reasons. While a function is Pending it has no update status.

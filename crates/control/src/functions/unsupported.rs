@@ -25,7 +25,6 @@ pub(super) fn check(members: &Members) -> Result<(), ApiError> {
         ("ImageConfig", filled(members, "ImageConfig")),
         ("PackageType Image", text(members, "PackageType") == Some("Image")),
         ("SnapStart", object(members, "SnapStart").is_some_and(|it| text(it, "ApplyOn") == Some("PublishedVersions"))),
-        ("LoggingConfig.LogFormat JSON", json_logs(members)),
         ("DurableConfig", filled(members, "DurableConfig")),
         ("CapacityProviderConfig", filled(members, "CapacityProviderConfig")),
         ("TenancyConfig", filled(members, "TenancyConfig")),
@@ -37,10 +36,6 @@ pub(super) fn check(members: &Members) -> Result<(), ApiError> {
         )));
     }
     foreign_architecture(members)
-}
-
-fn json_logs(members: &Members) -> bool {
-    object(members, "LoggingConfig").is_some_and(|it| text(it, "LogFormat") == Some("JSON"))
 }
 
 fn foreign_architecture(members: &Members) -> Result<(), ApiError> {
@@ -82,7 +77,7 @@ mod tests {
     fn what_means_none_passes() {
         let none = json!({
             "VpcConfig": { "SubnetIds": [], "SecurityGroupIds": [] }, "KMSKeyArn": "",
-            "DeadLetterConfig": {}, "SnapStart": { "ApplyOn": "None" }, "LoggingConfig": { "LogFormat": "Text" },
+            "DeadLetterConfig": {}, "SnapStart": { "ApplyOn": "None" },
             "PackageType": "Zip", "Architectures": [architecture()],
         });
         assert_eq!(checked(none), Ok(()));
@@ -95,7 +90,6 @@ mod tests {
         for setting in [
             json!({ "PublishTo": "LATEST_PUBLISHED" }),
             json!({ "VpcConfig": { "SubnetIds": ["subnet-1"] } }),
-            json!({ "LoggingConfig": { "LogFormat": "JSON" } }),
             json!({ "Architectures": ["riscv64"] }),
         ] {
             assert!(checked(setting.clone()).is_err(), "{setting}");
