@@ -64,6 +64,8 @@ pub const LOG_EVENT_BYTES: usize = 262_144;
 pub const LOG_TAIL_BYTES: usize = 4_096;
 /// Log output of one invocation that is kept, bytes (ours: a handler that prints for ever must not fill the disk).
 pub const LOG_PER_INVOCATION_BYTES: usize = 32 << 20;
+/// Logs of one group, MB: smallest, largest, default (ours: nothing may grow for ever; AWS keeps all).
+pub const LOG_LIMIT_MB: (u64, u64, u64) = (1, 1 << 20, 1_024);
 /// Head of a request to the Runtime API, bytes (ours).
 pub const RUNTIME_API_HEAD_BYTES: usize = 64 * 1024;
 /// Body of `init/error`, bytes (observed, RIE for managed instances: 1 MiB).

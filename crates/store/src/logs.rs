@@ -45,6 +45,21 @@ pub trait Logs: Send + Sync + Debug {
     /// [`StoreError`]
     fn read(&self, scope: &Scope, group: &str, stream: &str, query: &LogQuery) -> Result<Option<LogPage>, StoreError>;
 
+    /// Changes for how many days a group keeps its events; `None`: for ever. False if there is no such group.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    fn set_retention(&self, scope: &Scope, group: &str, days: Option<u32>) -> Result<bool, StoreError>;
+
+    /// Removes events that are older at `now_ms` (epoch milliseconds) than their group keeps them, and the oldest of a
+    /// group that has more than `group_bytes`. Cheap when little was written since the last time: to be called often.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    fn trim(&self, now_ms: i64, group_bytes: u64) -> Result<(), StoreError>;
+
     /// Removes a group with everything in it; false if there is none.
     ///
     /// # Errors
@@ -107,6 +122,8 @@ pub struct LogGroupInfo {
     pub name: String,
     /// When it was made, epoch milliseconds.
     pub created_ms: i64,
+    /// For how many days it keeps its events; `None`: for ever.
+    pub retention_days: Option<u32>,
     /// Bytes stored.
     pub stored_bytes: u64,
 }

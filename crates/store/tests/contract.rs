@@ -61,7 +61,8 @@ contract! {
     logs: describes_groups_and_streams(plain), reads_pages_both_ways(plain), selects_by_time(plain),
         keeps_messages_as_they_are(plain), writers_share_a_stream(plain), deletes_a_group(plain),
         makes_a_group(plain),
-        survives_any_position(plain), names_are_not_paths(plain);
+        survives_any_position(plain), names_are_not_paths(plain), forgets_what_is_too_old(plain),
+        keeps_groups_within_bytes(plain), loses_nothing_of_what_is_followed(plain);
 }
 
 /// Everything is there after a restart, read from the disk on demand.

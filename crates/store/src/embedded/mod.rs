@@ -243,6 +243,14 @@ impl Logs for EmbeddedStore {
         self.logs.read(scope, group, stream, query)
     }
 
+    fn set_retention(&self, scope: &Scope, group: &str, days: Option<u32>) -> Result<bool, StoreError> {
+        self.logs.set_retention(scope, group, days)
+    }
+
+    fn trim(&self, now_ms: i64, group_bytes: u64) -> Result<(), StoreError> {
+        self.logs.trim(now_ms, group_bytes)
+    }
+
     fn delete_group(&self, scope: &Scope, group: &str) -> Result<bool, StoreError> {
         self.logs.delete_group(scope, group)
     }

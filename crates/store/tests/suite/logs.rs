@@ -182,3 +182,99 @@ pub fn names_are_not_paths(store: &impl Logs) {
         assert!(matches!(store.open(&scope_here, "group", name), Err(StoreError::Io { .. })));
     }
 }
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
+fn names(store: &impl Logs, group: &str) -> Vec<String> {
+    let streams = store.streams(&scope("us-east-1"), group).unwrap().unwrap();
+    streams.into_iter().map(|stream| stream.name).collect()
+}
+
+/// A retention policy removes streams that nobody writes, and what is old in those that somebody does; without one,
+/// everything stays.
+pub fn forgets_what_is_too_old(store: &impl Logs) {
+    let here = scope("us-east-1");
+    let now = now_ms();
+    assert!(!store.set_retention(&here, GROUP, Some(7)).unwrap(), "no such group");
+    let live = store.open(&here, GROUP, STREAM).unwrap();
+    live.append(&[event(now - 9 * DAY_MS), event(now - 8 * DAY_MS), event(now)]).unwrap();
+    store.open(&here, GROUP, "ended").unwrap().append(&[event(now)]).unwrap();
+    store.open(&here, "/kept", "ended").unwrap().append(&[event(1)]).unwrap();
+    assert!(store.set_retention(&here, GROUP, Some(7)).unwrap());
+    let days = |store: &dyn Logs| store.groups(&here).unwrap().iter().map(|it| it.retention_days).collect::<Vec<_>>();
+    assert_eq!(days(store), [Some(7), None]);
+    store.trim(now, 1 << 30).unwrap();
+    let mut query = LogQuery { limit: 9, ..LogQuery::default() };
+    assert_eq!(times(&page(store, &query)), [now]);
+    query.backwards = true;
+    query.position = u64::MAX;
+    assert_eq!(times(&page(store, &query)), [now]);
+    assert_eq!(names(store, GROUP), [STREAM, "ended"]);
+    let described = store.streams(&here, GROUP).unwrap().unwrap().remove(0);
+    assert_eq!((described.first_event_ms, described.last_event_ms), (Some(now), Some(now)));
+    store.trim(now + 30 * DAY_MS, 1 << 30).unwrap();
+    assert_eq!(names(store, GROUP), [STREAM], "what is being written stays");
+    assert_eq!(times(&page(store, &LogQuery { limit: 9, ..LogQuery::default() })), Vec::<i64>::new());
+    live.append(&[event(now + 1)]).unwrap();
+    assert_eq!(times(&page(store, &LogQuery { limit: 9, ..LogQuery::default() })), [now + 1]);
+    assert_eq!(names(store, "/kept"), ["ended"]);
+    assert!(store.set_retention(&here, GROUP, None).unwrap());
+    assert_eq!(days(store), [None, None]);
+    drop(live);
+    store.trim(now + 60 * DAY_MS, 1 << 30).unwrap();
+    assert_eq!(names(store, GROUP), [STREAM], "kept for ever again");
+}
+
+fn block(time_ms: i64) -> LogEvent {
+    LogEvent { timestamp_ms: time_ms, ingestion_ms: time_ms, message: "x".repeat(100_000) }
+}
+
+/// A group that is too large loses its oldest, whether somebody writes it or not, and no other group anything.
+pub fn keeps_groups_within_bytes(store: &impl Logs) {
+    let here = scope("us-east-1");
+    store.open(&here, GROUP, "ended").unwrap().append(&(0..10).map(block).collect::<Vec<_>>()).unwrap();
+    let live = store.open(&here, GROUP, STREAM).unwrap();
+    live.append(&(10..60).map(block).collect::<Vec<_>>()).unwrap();
+    store.open(&here, "/small", "ended").unwrap().append(&[block(1)]).unwrap();
+    let now = now_ms();
+    store.trim(now, 4_000_000).unwrap();
+    assert_eq!(names(store, GROUP), [STREAM]);
+    let kept = times(&page(store, &LogQuery { limit: 99, ..LogQuery::default() }));
+    assert!((30..40).contains(&kept.len()) && kept.last() == Some(&59) && kept.is_sorted(), "{kept:?}");
+    let group = store.groups(&here).unwrap().remove(0);
+    assert!((3_000_000..=4_000_000).contains(&group.stored_bytes), "the disk has it back: {}", group.stored_bytes);
+    let stream = store.streams(&here, GROUP).unwrap().unwrap().remove(0);
+    assert_eq!(stream.first_event_ms, kept.first().copied());
+    live.append(&(60..90).map(block).collect::<Vec<_>>()).unwrap();
+    store.trim(now, 4_000_000).unwrap();
+    let kept = times(&page(store, &LogQuery { limit: 99, ..LogQuery::default() }));
+    assert!((30..40).contains(&kept.len()) && kept.last() == Some(&89), "{kept:?}");
+    assert_eq!(names(store, "/small"), ["ended"]);
+    // Not at every question, when nothing was written.
+    store.trim(now, 1_000_000).unwrap();
+    assert_eq!(times(&page(store, &LogQuery { limit: 99, ..LogQuery::default() })), kept);
+}
+
+/// Who follows a stream goes on from its position while what is before it is dropped, and beyond when it is dropped too.
+pub fn loses_nothing_of_what_is_followed(store: &impl Logs) {
+    let here = scope("us-east-1");
+    let live = store.open(&here, GROUP, STREAM).unwrap();
+    live.append(&(0..40).map(block).collect::<Vec<_>>()).unwrap();
+    let mut query = LogQuery { limit: 35, ..LogQuery::default() };
+    let read = page(store, &query);
+    query.position = read.end;
+    store.trim(now_ms(), 2_000_000).unwrap();
+    assert_eq!(times(&page(store, &query)), (35..40).collect::<Vec<_>>());
+    query.position = read.events[1].0;
+    let beyond = page(store, &query);
+    assert!(beyond.events.len() > 10, "from the first that is left");
+    let mut before = LogQuery { limit: 99, position: read.end, backwards: true, ..LogQuery::default() };
+    assert_eq!(times(&page(store, &before)).last(), Some(&34));
+    before.position = read.events[1].0;
+    assert!(page(store, &before).events.is_empty());
+}

@@ -348,6 +348,14 @@ impl Logs for FakeLogs {
     fn delete_group(&self, _scope: &Scope, _group: &str) -> Result<bool, StoreError> {
         Ok(false)
     }
+
+    fn set_retention(&self, _scope: &Scope, _group: &str, _days: Option<u32>) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn trim(&self, _now_ms: i64, _group_bytes: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[derive(Debug)]

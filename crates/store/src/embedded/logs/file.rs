@@ -3,6 +3,7 @@
 use super::record::{self, HEAD_BYTES, Head};
 use super::window::{Direction, Window};
 use crate::{LogEvent, LogStreamInfo};
+use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -12,6 +13,8 @@ use std::path::Path;
 const BUFFER_BYTES: usize = 64 * 1_024;
 /// Read at once for one record at an end of a file: there may be thousands of files to describe.
 const END_BYTES: u64 = 2_048;
+/// Behind the end of every log file, and within what file systems can address, bytes.
+const FAR: u64 = 1 << 41;
 /// Read at once for all records of a file.
 const SCAN_BYTES: u64 = 1 << 20;
 
@@ -69,6 +72,24 @@ impl Appender {
     }
 }
 
+/// Drops the records before `first`, where a record begins: readers know of it before their room is given back, so that a
+/// crash in between costs nothing but the room.
+///
+/// # Errors
+///
+/// When the file system cannot give back room inside a file; nothing has been dropped then.
+pub(super) fn drop_before(file: &File, head: &Head, first: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    // Far behind the end, where there is nothing: can it at all?
+    fallocate(file, flags, FAR, 1)?;
+    file.write_all_at(&record::encode_mark(first), head.length)?;
+    let from = head.length + record::MARK_BYTES as u64;
+    if first > from {
+        fallocate(file, flags, from, first - from)?;
+    }
+    Ok(())
+}
+
 fn write(file: &File, bytes: &[u8], at: u64) -> (usize, io::Result<()>) {
     let mut written = 0;
     while let Some(rest) = bytes.get(written..)
@@ -112,11 +133,11 @@ pub(super) fn settle(path: &Path, file: &File, head: &Head) -> io::Result<u64> {
 /// Almost always the end of the file, which its last record proves. Otherwise everything is read once.
 fn end(file: &File, head: &Head) -> io::Result<u64> {
     let size = file.metadata()?.len();
-    if size == head.length || before(&mut Window::new(file, Direction::Backwards, END_BYTES), size)?.is_some() {
+    if size == head.first || before(&mut Window::new(file, Direction::Backwards, END_BYTES), size)?.is_some() {
         return Ok(size);
     }
     let mut window = Window::new(file, Direction::Forwards, SCAN_BYTES);
-    let mut end = head.length;
+    let mut end = head.first;
     while let Some((next, _record)) = at(&mut window, end, size)? {
         end = next;
     }
@@ -156,16 +177,16 @@ pub(super) fn before<'w>(window: &'w mut Window<'_>, end: u64) -> io::Result<Opt
 /// What `DescribeLogStreams` shows of a file whose good records end at `end`.
 pub(super) fn describe(file: &File, head: Head, end: u64) -> io::Result<LogStreamInfo> {
     let mut window = Window::new(file, Direction::Forwards, END_BYTES);
-    let first_event_ms = at(&mut window, head.length, end)?.map(|(_, first)| first.timestamp_ms);
+    let first_event_ms = at(&mut window, head.first, end)?.map(|(_, first)| first.timestamp_ms);
     let mut window = Window::new(file, Direction::Backwards, END_BYTES);
-    let last = if end > head.length { before(&mut window, end)? } else { None };
+    let last = if end > head.first { before(&mut window, end)? } else { None };
     Ok(LogStreamInfo {
         name: head.name,
         created_ms: head.created_ms,
         first_event_ms,
         last_event_ms: last.as_ref().map(|(_, last)| last.timestamp_ms),
         last_ingestion_ms: last.as_ref().map(|(_, last)| last.ingestion_ms),
-        stored_bytes: end,
+        stored_bytes: head.length + end.saturating_sub(head.first),
     })
 }
 

@@ -7,6 +7,7 @@ mod file;
 mod names;
 mod read;
 mod record;
+mod retention;
 mod stream;
 mod window;
 
@@ -16,8 +17,10 @@ use hearth_api::function::Scope;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::{SystemTime, UNIX_EPOCH};
 use stream::{OpenStreams, Stream};
 
@@ -29,6 +32,8 @@ const SUFFIX: &str = "log";
 #[derive(Debug)]
 pub(super) struct LogFiles {
     shared: Arc<Shared>,
+    /// When the last trim was, epoch milliseconds.
+    trimmed_ms: AtomicI64,
 }
 
 /// What open streams need of it.
@@ -36,11 +41,14 @@ pub(super) struct LogFiles {
 struct Shared {
     data: Arc<DataDirectory>,
     open: OpenStreams,
+    /// Bytes written since the last trim.
+    appended: AtomicU64,
 }
 
 impl LogFiles {
     pub(super) fn new(data: Arc<DataDirectory>) -> Self {
-        Self { shared: Arc::new(Shared { data, open: OpenStreams::default() }) }
+        let shared = Shared { data, open: OpenStreams::default(), appended: AtomicU64::new(0) };
+        Self { shared: Arc::new(shared), trimmed_ms: AtomicI64::new(0) }
     }
 
     pub(super) fn open(&self, scope: &Scope, group: &str, stream: &str) -> Result<Arc<dyn LogStream>, StoreError> {
@@ -177,9 +185,15 @@ fn describe_group(directory: &Path) -> Result<Option<LogGroupInfo>, StoreError> 
     let mut stored_bytes = 0;
     for file in list(directory)? {
         // One that vanishes meanwhile belongs to a group that is being deleted.
-        stored_bytes += fs::metadata(&file).map_or(0, |metadata| metadata.len());
+        stored_bytes += fs::metadata(&file).map_or(0, |metadata| stored(&metadata));
     }
-    Ok(Some(LogGroupInfo { name: head.name, created_ms: head.created_ms, stored_bytes }))
+    let retention_days = retention::of(directory)?;
+    Ok(Some(LogGroupInfo { name: head.name, created_ms: head.created_ms, retention_days, stored_bytes }))
+}
+
+/// Bytes of a file that are kept: what has been dropped from its beginning has no blocks any more.
+fn stored(metadata: &fs::Metadata) -> u64 {
+    metadata.len().min(metadata.blocks() * 512)
 }
 
 /// The head of a group; `None` when there is no such group, or its head is damaged.

@@ -13,7 +13,7 @@ const BLOCK_BYTES: u64 = 64 * 1_024;
 
 /// Events of a file whose records lie between its head and `end`.
 pub(super) fn page(file: &File, head: &Head, end: u64, query: &LogQuery) -> io::Result<LogPage> {
-    let position = query.position.clamp(head.length, end.max(head.length));
+    let position = query.position.clamp(head.first, end.max(head.first));
     if query.backwards { backwards(file, head, position, query) } else { forwards(file, end, position, query) }
 }
 
@@ -38,10 +38,10 @@ fn backwards(file: &File, head: &Head, position: u64, query: &LogQuery) -> io::R
     let mut window = Window::new(file, Direction::Backwards, BLOCK_BYTES);
     let mut page = LogPage { events: Vec::new(), start: position, end: position };
     while page.events.len() < query.limit
-        && page.start > head.length
+        && page.start > head.first
         && let Some((start, record)) = before(&mut window, page.start)?
-        // A position that is none could lead into the head.
-        && start >= head.length
+        // A position that is none could lead into the head, or to what has been dropped.
+        && start >= head.first
     {
         if wanted(record.timestamp_ms, query) {
             page.events.push((start, owned(&record)));

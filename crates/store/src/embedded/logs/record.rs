@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! head     magic 8 · length u32 · created_ms i64 · name · checksum u32
+//! mark     all ones u32 · position u64 · checksum u32: only when older records have been dropped; the first one kept
 //! record   length u32 · timestamp_ms i64 · ingestion_ms i64 · message · checksum u32 · length u32
 //! ```
 //!
@@ -14,8 +15,12 @@ use hearth_core::limits::LOG_EVENT_BYTES;
 const MAGIC: &[u8; 8] = b"HRTHLOG1";
 /// Head without its name.
 const HEAD_OVERHEAD: usize = 8 + 4 + 8 + 4;
-/// Most bytes of a head: a name has at most 512 characters.
-pub(super) const HEAD_BYTES: usize = HEAD_OVERHEAD + 512 * 4;
+/// Most bytes of a head and a mark: a name has at most 512 characters.
+pub(super) const HEAD_BYTES: usize = HEAD_OVERHEAD + 512 * 4 + MARK_BYTES;
+/// Bytes of a mark; shorter than any record, so that it fits where one has been dropped.
+pub(super) const MARK_BYTES: usize = 4 + 8 + 4;
+/// What a mark begins with: no record has this length.
+const MARK: u32 = u32::MAX;
 /// Record without its message.
 const OVERHEAD: usize = 4 + 8 + 8 + 4 + 4;
 /// Most bytes of a record.
@@ -25,6 +30,8 @@ const RECORD_BYTES: usize = OVERHEAD + LOG_EVENT_BYTES;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) length: u64,
+    /// Where the first record is that is kept.
+    pub(super) first: u64,
     pub(super) created_ms: i64,
     pub(super) name: String,
 }
@@ -57,7 +64,24 @@ pub(super) fn parse_head(file: &[u8]) -> Option<Head> {
     }
     let (created_ms, name) = content.get(12..)?.split_first_chunk()?;
     let name = str::from_utf8(name).ok()?.to_owned();
-    Some(Head { length: u64::try_from(length).ok()?, created_ms: i64::from_le_bytes(*created_ms), name })
+    let first = file.get(length..).and_then(parse_mark);
+    let length = u64::try_from(length).ok()?;
+    Some(Head { length, first: first.unwrap_or(length).max(length), created_ms: i64::from_le_bytes(*created_ms), name })
+}
+
+/// The mark that stands behind a head once records have been dropped.
+pub(super) fn encode_mark(first: u64) -> Vec<u8> {
+    let mut mark = MARK.to_le_bytes().to_vec();
+    mark.extend(first.to_le_bytes());
+    mark.extend(checksum(&mark).to_le_bytes());
+    mark
+}
+
+fn parse_mark(bytes: &[u8]) -> Option<u64> {
+    let (content, sum) = bytes.get(..MARK_BYTES)?.split_last_chunk::<4>()?;
+    let (mark, first) = content.split_first_chunk::<4>()?;
+    let whole = u32::from_le_bytes(*mark) == MARK && u32::from_le_bytes(*sum) == checksum(content);
+    whole.then_some(u64::from_le_bytes(*first.first_chunk()?))
 }
 
 /// Appends an event as one record or, where its message is longer than one event may be, as several.
@@ -150,7 +174,7 @@ mod tests {
             let mut bytes = encode_head(created, &name);
             let length = bytes.len() as u64;
             bytes.extend(b"what follows");
-            prop_assert_eq!(parse_head(&bytes), Some(Head { length, created_ms: created, name }));
+            prop_assert_eq!(parse_head(&bytes), Some(Head { length, first: length, created_ms: created, name }));
             bytes.truncate(usize::try_from(length).unwrap().saturating_sub(cut));
             prop_assert_eq!(parse_head(&bytes), None);
         }
@@ -164,6 +188,18 @@ mod tests {
         let first = usize::try_from(length(&bytes).unwrap()).unwrap();
         let whole: String = [&bytes[..first], &bytes[first..]].map(|part| parse(part).unwrap().message).concat();
         assert_eq!(whole, message);
+    }
+
+    #[test]
+    fn a_mark_says_where_the_first_record_is() {
+        let head = encode_head(1, "name");
+        let length = head.len() as u64;
+        let marked = |mark: &[u8]| parse_head(&[&head, mark].concat()).unwrap().first;
+        let mark = encode_mark(length + 1_000);
+        assert_eq!(marked(&mark), length + 1_000);
+        assert_eq!(marked(&mark[..MARK_BYTES - 1]), length, "not yet complete");
+        assert_eq!(marked(&[0; MARK_BYTES]), length);
+        assert_eq!(self::length(&mark), None, "a mark is no record");
     }
 
     #[test]

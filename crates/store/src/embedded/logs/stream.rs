@@ -7,6 +7,7 @@ use super::{Shared, now_ms};
 use crate::embedded::directory::failed;
 use crate::{LogEvent, LogStream, StoreError};
 use std::collections::HashMap;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -68,6 +69,19 @@ impl OpenStreams {
         drop(table);
         drop(live);
         end
+    }
+
+    /// Removes the file of a stream that nobody writes; the stream, if somebody does.
+    pub(super) fn remove_closed(&self, path: &Path) -> io::Result<Option<Arc<Stream>>> {
+        let table = self.lock();
+        let live = table.streams.get(path).and_then(Weak::upgrade);
+        // Not outside the lock: it could be opened meanwhile.
+        let removed = if live.is_none() { fs::remove_file(path) } else { Ok(()) };
+        drop(table);
+        match removed {
+            Err(gone) if gone.kind() == io::ErrorKind::NotFound => Ok(None),
+            removed => removed.map(|()| live),
+        }
     }
 
     /// Tells the streams of a group that it is gone once `remove` has removed it.
@@ -133,8 +147,11 @@ impl LogStream for Stream {
     fn append(&self, events: &[LogEvent]) -> Result<(), StoreError> {
         let mut state = self.state();
         self.revive(&mut state)?;
+        let before = state.appender.end();
         let outcome = state.appender.append(events);
-        self.end.store(state.appender.end(), Ordering::Release);
+        let end = state.appender.end();
+        self.end.store(end, Ordering::Release);
+        self.shared.appended.fetch_add(end.saturating_sub(before), Ordering::Relaxed);
         outcome.map_err(|source| failed("append to", &self.place.path, source))
     }
 }
