@@ -2,7 +2,8 @@
 
 import pytest
 
-from support.functions import zipped
+from support.functions import Function, zipped
+from support.service import wait_for
 
 LINES = zipped({"app.py": "def handler(event, context):\n    for n in range(event['n']): print('line', n)"})
 
@@ -100,3 +101,39 @@ def test_streams_follow_environments(function):
     logs = made.service.client("logs")
     found = logs.describe_log_streams(logGroupName=f"/aws/lambda/{made.name}")["logStreams"]
     assert {s["logStreamName"] for s in found} == set(streams)
+
+
+def test_retention_policies_are_those_of_aws(written):
+    made, logs, group = written
+
+    def days():
+        return logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0].get("retentionInDays")
+
+    assert days() is None
+    logs.put_retention_policy(logGroupName=group, retentionInDays=14)
+    assert days() == 14
+    with pytest.raises(logs.exceptions.InvalidParameterException, match="Member must satisfy enum value set: .1, 3, 5"):
+        logs.put_retention_policy(logGroupName=group, retentionInDays=2)
+    logs.delete_retention_policy(logGroupName=group)
+    assert days() is None
+    for call, more in ((logs.put_retention_policy, {"retentionInDays": 1}), (logs.delete_retention_policy, {})):
+        with pytest.raises(logs.exceptions.ResourceNotFoundException):
+            call(logGroupName="/aws/lambda/absent", **more)
+
+
+def test_a_group_keeps_its_newest_within_the_limit(services):
+    one = services("--log-limit", "2")
+    code = "def handler(event, context):\n    for _ in range(30): print('x' * 100_000)\n    print('last', event['n'])"
+    made = Function(one, zipped({"app.py": code}))
+    for n in range(3):
+        made.invoke({"n": n})
+    logs, group = one.client("logs"), f"/aws/lambda/{made.name}"
+
+    def stored():
+        return logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["storedBytes"]
+
+    wait_for("the group to be within its limit", lambda: stored() <= 2 << 20)
+    assert stored() > 1 << 20, "and no more than that is gone"
+    made.invoke({"n": 3})
+    lasts = [message.split()[1] for message in made.log().split("\n") if message.startswith("last")]
+    assert lasts[-2:] == ["2", "3"] and "0" not in lasts, "the environment that writes goes on as if nothing were"

@@ -11,6 +11,7 @@ mod privilege;
 mod runtimes;
 mod service;
 mod signals;
+mod trim;
 
 use std::io;
 use std::process::ExitCode;

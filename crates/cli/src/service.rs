@@ -5,13 +5,14 @@
 //! requests, then the running invokes, then the sandboxes, the lock last.
 
 use crate::output::{Output, Tone};
+use crate::trim;
 use anyhow::Context as _;
 use hearth_api::environments::Environments;
 use hearth_api::function::Scope;
 use hearth_control::{Config, FrontDoor, Stores};
 use hearth_core::billing;
 use hearth_core::ids::{AccountId, Region};
-use hearth_core::limits::STREAM_MIB_PER_S;
+use hearth_core::limits::{LOG_LIMIT_MB, STREAM_MIB_PER_S};
 use hearth_sandbox::process::{NetworkConfig, ProcessConfig, ProcessSandboxes};
 use hearth_sandbox::{Capabilities, Sandboxes, Support};
 use hearth_store::embedded::EmbeddedStore;
@@ -55,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) billing: billing::Rule,
     /// How fast a streamed answer goes after its first burst; `None`: unbounded.
     pub(crate) stream_bytes_per_s: Option<NonZeroU64>,
+    /// What a log group may have, MB.
+    pub(crate) log_limit_mb: u64,
     /// The directory of runtime trees.
     pub(crate) runtimes: PathBuf,
     /// What functions reach of the world.
@@ -146,6 +149,7 @@ impl Service {
                 return Err(anyhow::Error::new(error).context("take up what the last run left unfinished"));
             }
         };
+        trim::spawn(&store, settings.log_limit_mb << 20);
         let endpoint = format!("http://{address}");
         Ok(Self { endpoint, drain: settings.drain, sandboxes, worker, store, close, server: Some(server) })
     }
@@ -231,6 +235,7 @@ impl Settings {
             drain: DRAIN,
             billing: billing::Rule::Current,
             stream_bytes_per_s: NonZeroU64::new(u64::from(STREAM_MIB_PER_S) << 20),
+            log_limit_mb: LOG_LIMIT_MB.2,
             runtimes,
             network: NetworkConfig::default(),
             dns: Vec::new(),

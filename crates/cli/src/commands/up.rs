@@ -8,9 +8,10 @@ use crate::service::{self, Service, Settings};
 use crate::signals::Stop;
 use crate::{client, duration, privilege, runtimes};
 use anyhow::Context as _;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use hearth_core::billing;
-use hearth_core::limits::{EXPOSED_PORTS, STREAM_MIB_PER_S};
+use hearth_core::limits::{EXPOSED_PORTS, LOG_LIMIT_MB, STREAM_MIB_PER_S};
 use hearth_core::network::{self, Prefix, PrefixError};
 use hearth_sandbox::process::{NetworkConfig, NetworkWish};
 use serde_json::json;
@@ -47,6 +48,9 @@ pub(crate) struct UpArgs {
     /// How fast a streamed response goes after its first 6 MB, in MiB per second; 0: as fast as it is read
     #[arg(long, default_value_t = STREAM_MIB_PER_S, value_name = "MIB")]
     stream_rate: u32,
+    /// Most MB of logs that are kept of each log group; the oldest go first
+    #[arg(long, default_value_t = LOG_LIMIT_MB.2, value_parser = log_limit(), value_name = "MB")]
+    log_limit: u64,
     /// Where runtimes are [default: /var/lib/hearth/runtimes]
     #[arg(long, env = "HEARTH_RUNTIMES", value_name = "DIR")]
     runtimes: Option<PathBuf>,
@@ -107,6 +111,10 @@ fn network_range(text: &str) -> Result<Prefix, String> {
 fn dns_server(text: &str) -> Result<SocketAddr, String> {
     let address = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, network::DNS_PORT));
     address.or_else(|_| text.parse()).map_err(|_| "an address, such as 192.0.2.1 or 192.0.2.1:53".to_owned())
+}
+
+fn log_limit() -> RangedU64ValueParser {
+    clap::value_parser!(u64).range(LOG_LIMIT_MB.0..=LOG_LIMIT_MB.1)
 }
 
 fn exposed_port(text: &str) -> Result<u16, String> {
@@ -180,6 +188,7 @@ fn settings(args: UpArgs) -> anyhow::Result<Settings> {
             Billing::Classic => billing::Rule::Classic,
         },
         stream_bytes_per_s: NonZeroU64::new(u64::from(args.stream_rate) << 20),
+        log_limit_mb: args.log_limit,
         runtimes: args.runtimes.unwrap_or_else(runtimes::directory),
         network: NetworkConfig { wish, range: args.network_range, exposed },
         dns: args.dns,

@@ -1,10 +1,14 @@
-//! `DescribeLogGroups`, `CreateLogGroup` and `DeleteLogGroup`.
+//! `DescribeLogGroups`, `CreateLogGroup`, `DeleteLogGroup` and the retention policy.
 
 use super::{PAGE, Request, internal, invalid, no_group, page};
 use crate::members::{number, parse_page_token};
 use hearth_api::error::{ApiError, ErrorKind};
 use hearth_store::LogGroupInfo;
 use serde_json::{Map, Value, json};
+
+/// Days that a retention policy may say (documented).
+const RETENTION_DAYS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 impl Request<'_> {
     /// Groups by name: those that begin with a prefix, or contain a pattern (without regard to case, as on AWS).
@@ -37,7 +41,7 @@ impl Request<'_> {
 
     fn group_shape(&self, group: &LogGroupInfo) -> Value {
         let arn = self.group_arn(&group.name);
-        json!({
+        let mut shape = json!({
             "logGroupName": group.name,
             "creationTime": group.created_ms,
             "metricFilterCount": 0,
@@ -45,7 +49,34 @@ impl Request<'_> {
             "storedBytes": group.stored_bytes,
             "logGroupClass": "STANDARD",
             "logGroupArn": arn,
-        })
+        });
+        if let (Some(days), Some(members)) = (group.retention_days, shape.as_object_mut()) {
+            members.insert("retentionInDays".to_owned(), days.into());
+        }
+        shape
+    }
+
+    /// From now on, events older than that are removed.
+    pub(super) fn put_retention(&self) -> Result<(), ApiError> {
+        let asked = self.members.get("retentionInDays").and_then(Value::as_i64).unwrap_or_default();
+        let days = RETENTION_DAYS.into_iter().find(|days| i64::from(*days) == asked);
+        let days = days.ok_or_else(|| {
+            invalid(format!(
+                "1 validation error detected: Value '{asked}' at 'retentionInDays' failed to satisfy constraint: \
+                 Member must satisfy enum value set: {RETENTION_DAYS:?}"
+            ))
+        })?;
+        self.set_retention(Some(days))
+    }
+
+    /// From now on, events are kept for ever.
+    pub(super) fn delete_retention(&self) -> Result<(), ApiError> {
+        self.set_retention(None)
+    }
+
+    fn set_retention(&self, days: Option<u32>) -> Result<(), ApiError> {
+        let set = self.logs.set_retention(self.scope, self.group()?, days).map_err(internal)?;
+        if set { Ok(()) } else { Err(no_group()) }
     }
 
     /// Makes an empty group.

@@ -92,6 +92,8 @@ impl Request<'_> {
             "CreateLogStream" => self.create_stream().map(|()| DONE),
             "PutLogEvents" => self.put_events().map(Answer::ok),
             "DeleteLogGroup" => self.delete_group().map(|()| DONE),
+            "PutRetentionPolicy" => self.put_retention().map(|()| DONE),
+            "DeleteRetentionPolicy" => self.delete_retention().map(|()| DONE),
             // Not as a failure of the service: clients of this protocol would try again and again.
             other => Err(ApiError::new(
                 ErrorKind::UnknownOperationException,
