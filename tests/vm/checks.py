@@ -59,6 +59,28 @@ def doctor_says_the_same(service, mode):
     assert "missing" not in found.values() and done.returncode == 0, done.stdout
 
 
+@check(where=lambda mode: mode.suite)
+def it_starts_in_a_scope_of_its_own(service, mode):
+    """Where something else runs it may not limit, and who runs there is not its own to move."""
+    own, services = (Path(f"/proc/{pid}/cgroup").read_text().strip() for pid in ("self", service.process.pid))
+    assert re.fullmatch(r".*/run-[^/]+\.scope/supervisor", services) and not own.endswith("/supervisor"), (
+        own,
+        services,
+    )
+    assert Path(services).parent.name not in own, (own, services)
+
+
+@check(where=lambda mode: mode.suite)
+def systemd_is_found_without_a_session(service, mode):
+    """As after `su`, which tells nobody where it listens."""
+    bare = {
+        name: value for name, value in os.environ.items() if name not in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+    }
+    done = subprocess.run([HEARTH, "--json", "doctor", "--data", DATA], stdout=subprocess.PIPE, env=bare)
+    found = {check["name"]: check["verdict"] for check in json.loads(done.stdout)["checks"]}
+    assert found["memory limits"] == "ok", found
+
+
 @check
 def shell_function(service, mode):
     name = service.function("probe.sh", MemorySize=1769)

@@ -78,6 +78,7 @@ SCOPE = ("systemd-run", "--user", "--scope", "--quiet", "--collect", "--property
 MODES = [
     Mode("Debian 12 as root", "6.1", "root", **HOST),
     Mode("Debian 12 in a session", "6.1", "session", **LIMITED, options=("--systemd", "--user"), suite=SCOPE),
+    Mode("Debian 13 in a terminal", "6.12", "terminal", **LIMITED, options=("--systemd", "--user"), suite=SCOPE),
     Mode("Debian 13 as root", "6.12", "root", **HOST),
     Mode("Debian 13 handed over by doctor", "6.12", "handed_over", **LIMITED),
     Mode("Debian 13 in a unit", "6.12", "unit", **LIMITED, options=("--systemd",)),

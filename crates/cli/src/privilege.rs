@@ -13,6 +13,9 @@ use std::sync::OnceLock;
 /// Set for the process that runs in a scope already: it may have turned out to be no use.
 const IN_A_SCOPE: &str = "HEARTH_SCOPE";
 
+/// Names the directory of a user's sockets.
+const SOCKETS: &str = "XDG_RUNTIME_DIR";
+
 /// Who was not root when the program started.
 static ORDINARY: OnceLock<bool> = OnceLock::new();
 
@@ -50,12 +53,16 @@ pub(crate) fn become_root() -> anyhow::Result<()> {
 
 /// Does not return where it works: the same command line, in a control group with limits of its own.
 fn enter_scope() {
-    let scope = |command: &mut Command| {
-        command.args(["--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"]);
-    };
     if std::env::var_os(IN_A_SCOPE).is_some() {
         return;
     }
+    let scope = |command: &mut Command| {
+        command.args(["--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"]);
+        if std::env::var_os(SOCKETS).is_none() {
+            // Whoever came by `su` was not told where the manager listens.
+            command.env(SOCKETS, format!("/run/user/{}", rustix::process::geteuid().as_raw()));
+        }
+    };
     // First with nothing in it: without a session there is no manager to ask, and then we go on as we are.
     let mut probe = Command::new("systemd-run");
     scope(&mut probe);
