@@ -9,6 +9,7 @@ use hearth_sandbox::process::{LimitsFrom, limits_from};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Set for the process that runs in a scope already: it may have turned out to be no use.
 const IN_A_SCOPE: &str = "HEARTH_SCOPE";
@@ -56,20 +57,22 @@ fn enter_scope() {
     if std::env::var_os(IN_A_SCOPE).is_some() {
         return;
     }
-    let scope = |command: &mut Command| {
-        command.args(["--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"]);
+    // A name of its own: systemd would take one of this process, which may have been started in a scope already.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_nanos());
+    let scope = |what: &str| {
+        let mut command = Command::new("systemd-run");
+        command.args(["--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes"]);
+        command.arg(format!("--unit=hearth-{what}-{}-{now}", std::process::id())).arg("--");
         if std::env::var_os(SOCKETS).is_none() {
             // Whoever came by `su` was not told where the manager listens.
             command.env(SOCKETS, format!("/run/user/{}", rustix::process::geteuid().as_raw()));
         }
+        command
     };
     // First with nothing in it: without a session there is no manager to ask, and then we go on as we are.
-    let mut probe = Command::new("systemd-run");
-    scope(&mut probe);
-    let works = probe.arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let works = scope("probe").arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let (true, Ok(program)) = (works.is_ok_and(|status| status.success()), std::env::current_exe()) else { return };
-    let mut anew = Command::new("systemd-run");
-    scope(&mut anew);
+    let mut anew = scope("service");
     let cause = anew.arg(program).args(std::env::args_os().skip(1)).env(IN_A_SCOPE, "1").exec();
     tracing::warn!("start in a scope of systemd's: {cause}");
 }

@@ -4,7 +4,7 @@
 //! The user gets directories below which limits can be set, never the limits of those directories themselves. It lasts
 //! until the next boot.
 
-use super::detect::{Mounts, controllers, handed_over_directory, has_memory};
+use super::detect::{Mounts, controllers, has_memory};
 use super::directory;
 use super::v2::{SUPERVISOR, hand_down, wanted_of};
 use crate::SandboxError;
@@ -55,6 +55,11 @@ pub fn hand_over(user: u32, group: u32, process: Option<u32>) -> Result<HandedOv
         return Err(SandboxError::Misused("no control groups are mounted: mount -t cgroup2 none /sys/fs/cgroup"));
     }
     Ok(HandedOver { directories, has_to_be_in: mounts.v2.is_some() })
+}
+
+/// Name of the directories of a user.
+pub(super) fn handed_over_directory(user: u32) -> String {
+    format!("hearth-{user}")
 }
 
 fn hand_over_v2(root: &Path, user: u32, group: u32, process: Option<u32>) -> Result<PathBuf, Failure> {

@@ -1,7 +1,9 @@
 //! Which layout this kernel has, read from the mount table: never assumed from a version.
 
+use super::delegate::handed_over_directory;
+use super::own::{Own, is_ours};
 use super::v1::{Freezer, V1};
-use super::v2::{SUPERVISOR, V2};
+use super::v2::V2;
 use super::{Group, Layout, Supports};
 use crate::process::standing::Standing;
 use crate::{SandboxError, Support};
@@ -88,16 +90,7 @@ fn of_host(mounts: &Mounts, name: &str) -> Option<Box<dyn Layout>> {
 
 /// What somebody who may has made ours: on v2 the group we are in, on v1 [`handed_over_directory`].
 fn handed_over(mounts: &Mounts, name: &str, user: u32) -> Box<dyn Layout> {
-    let own = mounts.v2.as_deref().zip(own_group()).map(|(root, own)| root.join(own.trim_start_matches('/')));
-    // Moved aside by an earlier run, or started there.
-    let own = own.map(|own| match own.parent() {
-        Some(parent) if own.ends_with(SUPERVISOR) && is_ours(parent) => parent.to_owned(),
-        _ => own,
-    });
-    // The hierarchy's own root, with every process of the host in it, is never handed over: it alone has no type.
-    let is_below = |own: &Path| own.join("cgroup.type").exists();
-    let is_whole = |own: &Path| is_ours(own) && is_writable(&own.join("cgroup.subtree_control"));
-    let unified = own.filter(|own| is_below(own) && is_whole(own) && may_be_divided(own, user));
+    let unified = mounts.v2.as_deref().and_then(|root| Own::find(root, user)).map(|own| own.directory);
     if let Some(root) = unified.as_deref().filter(|root| has_memory(root)) {
         return Box::new(V2::new(root, name, &controllers(root), true));
     }
@@ -115,24 +108,12 @@ fn handed_over(mounts: &Mounts, name: &str, user: u32) -> Box<dyn Layout> {
     Box::new(V1::new(&roots, freezer, name, not_handed_over))
 }
 
-/// Every group of a session is its user's, but systemd may change those that it has not handed over, and the shell or
-/// desktop that lives in one is not ours to move. It says which it has (systemd, "Control group APIs and delegation").
-fn may_be_divided(own: &Path, user: u32) -> bool {
-    let name = handed_over_directory(user);
-    let by_us = own.components().any(|part| part.as_os_str() == name.as_str());
-    let by_systemd = || {
-        let mut value = [0; 8];
-        rustix::fs::getxattr(own, "user.delegate", &mut value[..]).is_ok_and(|length| value.get(..length) == Some(b"1"))
-    };
-    by_us || !Path::new("/run/systemd/system").exists() || by_systemd()
-}
-
 /// Where the limits of a user's functions come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitsFrom {
     /// Control groups that were handed over already.
     HandedOver,
-    /// Systemd could hand some over, if there is one.
+    /// Systemd could hand some over, if there is one to ask.
     Systemd,
     /// Nowhere.
     Nowhere,
@@ -145,23 +126,14 @@ pub enum LimitsFrom {
 /// [`SandboxError`] when `/proc` cannot be read.
 pub fn limits_from(user: u32) -> Result<LimitsFrom, SandboxError> {
     let mounts = Mounts::read()?;
-    let layout = handed_over(&mounts, "hearth", user);
+    let limits = handed_over(&mounts, "hearth", user).supports().memory == Support::Full;
+    // What is ours for want of others in it has limits of systemd's choice, and is ended by it when memory runs out.
+    let certain = || mounts.v2.as_deref().and_then(|root| Own::find(root, user)).is_none_or(|own| own.handed_over);
     Ok(match &mounts.v2 {
-        _ if layout.supports().memory == Support::Full => LimitsFrom::HandedOver,
+        _ if limits && certain() => LimitsFrom::HandedOver,
         Some(root) if has_memory(root) => LimitsFrom::Systemd,
         _ => LimitsFrom::Nowhere,
     })
-}
-
-/// Name of the directories that `hearth doctor --delegate` hands over to a user.
-pub(super) fn handed_over_directory(user: u32) -> String {
-    format!("hearth-{user}")
-}
-
-/// Our group in the v2 hierarchy, as a path from its root (`cgroups(7)`).
-fn own_group() -> Option<String> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    groups.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
 }
 
 pub(super) fn controllers(root: &Path) -> String {
@@ -172,16 +144,8 @@ pub(super) fn has_memory(root: &Path) -> bool {
     controllers(root).split_whitespace().any(|controller| controller == "memory")
 }
 
-fn is_ours(directory: &Path) -> bool {
-    is_writable(directory) && is_writable(&directory.join("cgroup.procs"))
-}
-
 fn is_read_only(path: &Path) -> bool {
     rustix::fs::access(path, Access::WRITE_OK) == Err(Errno::ROFS)
-}
-
-fn is_writable(path: &Path) -> bool {
-    rustix::fs::access(path, Access::WRITE_OK).is_ok()
 }
 
 const READ_ONLY: &str = "control groups cannot be changed here: mount -o remount,rw /sys/fs/cgroup";

@@ -8,6 +8,7 @@
 mod delegate;
 mod detect;
 mod directory;
+mod own;
 mod v1;
 mod v2;
 
