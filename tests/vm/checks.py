@@ -63,22 +63,23 @@ def doctor_says_the_same(service, mode):
 def it_starts_in_a_scope_of_its_own(service, mode):
     """Where something else runs it may not limit, and who runs there is not its own to move."""
     own, services = (Path(f"/proc/{pid}/cgroup").read_text().strip() for pid in ("self", service.process.pid))
-    assert re.fullmatch(r".*/run-[^/]+\.scope/supervisor", services) and not own.endswith("/supervisor"), (
-        own,
-        services,
-    )
-    assert Path(services).parent.name not in own, (own, services)
+    assert re.fullmatch(r".*/hearth-service-[^/]+\.scope/supervisor", services), services
+    assert not own.endswith("/supervisor") and Path(services).parent.name not in own, (own, services)
 
 
 @check(where=lambda mode: mode.suite)
-def systemd_is_found_without_a_session(service, mode):
-    """As after `su`, which tells nobody where it listens."""
-    bare = {
-        name: value for name, value in os.environ.items() if name not in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+def systemd_is_found_wherever_the_user_starts_it(service, mode):
+    """As after `su`, which tells nobody where it listens; and in a scope that was not handed over."""
+    untold = {
+        key: value for key, value in os.environ.items() if key not in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
     }
-    done = subprocess.run([HEARTH, "--json", "doctor", "--data", DATA], stdout=subprocess.PIPE, env=bare)
-    found = {check["name"]: check["verdict"] for check in json.loads(done.stdout)["checks"]}
-    assert found["memory limits"] == "ok", found
+    scope = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"]
+    for before, environment in (([], untold), (scope, dict(os.environ))):
+        done = subprocess.run(
+            [*before, HEARTH, "--json", "doctor", "--data", DATA], stdout=subprocess.PIPE, env=environment
+        )
+        found = {check["name"]: check["verdict"] for check in json.loads(done.stdout)["checks"]}
+        assert {found[name] for name in ("memory limits", "CPU shares", "freezer")} == {"ok"}, (before, found)
 
 
 @check
