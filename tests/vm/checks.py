@@ -105,12 +105,10 @@ def memory_limit(service, mode):
     run = "x = b'x' * (512 << 20)\nimport time\ntime.sleep(200)"
     answer, failed, tail = service.invoke(name, {"run": run})
     assert failed and answer["errorType"] == "Runtime.OutOfMemory", answer
-    # What is only watched may have been a little less, or more, when it was looked at.
-    used = "512" if mode.says("memory") == "ok" else r"\d+"
-    assert re.search(rf"Max Memory Used: {used} MB\tStatus: error\tError Type: Runtime.OutOfMemory", tail), tail
-    # A reset keeps /tmp, except where it may be what took the memory.
+    assert "Max Memory Used: 512 MB\tStatus: error\tError Type: Runtime.OutOfMemory" in tail, tail
+    # A reset keeps /tmp, except where control groups count it as memory: it may be what took too much.
     kept = service.invoke(name, {"run": "import os; answer = os.path.exists('/tmp/kept')"})[0]
-    assert kept is (mode.says("tmp quota") == "ok")
+    assert kept is not (mode.says("memory") == "ok" and mode.says("tmp quota") != "ok")
 
 
 @check
