@@ -32,7 +32,7 @@ fn resource_limits_are_as_on_aws(rig: &Rig) {
 
 fn too_much_memory_is_an_oom_kill(rig: &Rig) {
     let sandbox = rig.sandbox();
-    if is_without("memory", &rig.sandboxes_capabilities().memory) {
+    if rig.is_without("memory", &rig.sandboxes_capabilities().memory) {
         return;
     }
     assert_eq!(sandbox.sandbox.usage().unwrap().oom_kills, 0);
@@ -56,7 +56,7 @@ fn too_much_memory_is_an_oom_kill(rig: &Rig) {
 fn memory_that_is_only_watched_ends_who_takes_too_much(rig: &Rig) {
     let capabilities = rig.sandboxes_capabilities();
     if !matches!(capabilities.memory, Support::Weaker(_)) {
-        println!("SKIPPED (memory is limited by the kernel here)");
+        rig.skip("memory is limited by the kernel here");
         return;
     }
     let sandbox = rig.sandbox();
@@ -94,7 +94,7 @@ fn memory_that_is_only_watched_ends_who_takes_too_much(rig: &Rig) {
 /// The kernel would take some megabytes for each connection, and each function may have half a million of them.
 fn what_waits_in_sockets_is_limited(rig: &Rig) {
     let sandbox = rig.sandbox();
-    if is_without("memory", &rig.sandboxes_capabilities().memory) {
+    if rig.is_without("memory", &rig.sandboxes_capabilities().memory) {
         return;
     }
     let ran = sandbox.run_program(&crate::rig::program(&["/bin/hostile"], &["attempt", "fill sockets"])).unwrap();
@@ -106,7 +106,7 @@ fn what_waits_in_sockets_is_limited(rig: &Rig) {
 
 fn a_full_tmp_is_enospc_and_not_memory(rig: &Rig) {
     let sandbox = rig.sandbox();
-    if is_without("/tmp", &rig.sandboxes_capabilities().tmp_quota) {
+    if rig.is_without("/tmp", &rig.sandboxes_capabilities().tmp_quota) {
         return;
     }
     let ran = sandbox.run("dd if=/dev/zero of=/tmp/big bs=1M count=600; du -m /tmp/big | cut -f 1; rm /tmp/big");
@@ -146,7 +146,7 @@ fn descriptors_end_at_the_limit(rig: &Rig) {
 /// hands out ahead of time or notices late, at each tick. Without a limit it would be ten times as much.
 fn cpu_is_limited_to_the_share(rig: &Rig) {
     let sandbox = rig.sandbox();
-    if is_without("cpu", &rig.sandboxes_capabilities().cpu) {
+    if rig.is_without("cpu", &rig.sandboxes_capabilities().cpu) {
         return;
     }
     sandbox.sandbox.limit_cpu(Some(128)).unwrap();
@@ -164,12 +164,4 @@ fn cpu_is_limited_to_the_share(rig: &Rig) {
         std::thread::sleep(Duration::from_millis(5));
     }
     sandbox.empty();
-}
-
-fn is_without(what: &str, support: &Support) -> bool {
-    match support {
-        Support::Full => return false,
-        Support::Weaker(reason) | Support::Missing(reason) => println!("SKIPPED ({what}: {reason})"),
-    }
-    true
 }

@@ -60,20 +60,25 @@ fn main() -> ExitCode {
 fn run(tests: impl Iterator<Item = Test>) -> ExitCode {
     let rig = Rig::new();
     println!("{:?}: {:?}", rig.standing, rig.sandboxes_capabilities());
-    let (mut passed, mut failed) = (0, Vec::new());
+    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), 0);
     for (name, test) in tests {
-        match catch_unwind(AssertUnwindSafe(|| test(&rig))) {
-            Ok(()) => {
+        let done = catch_unwind(AssertUnwindSafe(|| test(&rig)));
+        match (done, rig.take_skipped()) {
+            (Ok(()), true) => {
+                println!("test {name} ... skipped");
+                skipped += 1;
+            }
+            (Ok(()), false) => {
                 println!("test {name} ... ok");
                 passed += 1;
             }
-            Err(_) => {
+            (Err(_), _) => {
                 println!("test {name} ... FAILED");
                 failed.push(name);
             }
         }
     }
     rig.finish();
-    println!("process sandboxes: {passed} passed, {} failed {failed:?}", failed.len());
+    println!("process sandboxes: {passed} passed, {} failed, {skipped} skipped {failed:?}", failed.len());
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

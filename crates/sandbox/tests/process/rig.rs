@@ -4,7 +4,7 @@ use hearth_sandbox::process::standing::Standing;
 use hearth_sandbox::process::{NetworkConfig, ProcessConfig, ProcessSandboxes};
 use hearth_sandbox::{
     Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
-    StartedProcess,
+    StartedProcess, Support,
 };
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Pid;
@@ -16,6 +16,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -39,6 +40,7 @@ pub(crate) struct Rig {
     pub(crate) code: PathBuf,
     pub(crate) runtime: Runtime,
     pub(crate) standing: Standing,
+    skipped: AtomicBool,
     /// Two runs on one machine would sweep each other's: the second waits.
     _alone: File,
 }
@@ -72,15 +74,35 @@ impl Rig {
         let code = make_code(&home.path().join("code"));
         let runtime = Runtime::new().unwrap();
         let sandboxes = ProcessSandboxes::start(config(home.path(), "test")).unwrap();
-        Self { sandboxes, home, tree, code, runtime, standing, _alone: alone }
+        Self { sandboxes, home, tree, code, runtime, standing, skipped: AtomicBool::new(false), _alone: alone }
     }
 
-    /// Whether this is root of the host; says what is not tested otherwise.
+    /// Says why the running test has nothing to show here, which then counts as skipped.
+    pub(crate) fn skip(&self, why: &str) {
+        println!("SKIPPED ({why})");
+        self.skipped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the test that has just run was; asked once.
+    pub(crate) fn take_skipped(&self) -> bool {
+        self.skipped.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether this is root of the host; else the test is skipped.
     pub(crate) fn is_host(&self, what: &str) -> bool {
         if !self.standing.is_host() {
-            println!("SKIPPED ({what}: for root alone)");
+            self.skip(&format!("{what}: for root alone"));
         }
         self.standing.is_host()
+    }
+
+    /// Whether the kernel does not enforce something; then the test is skipped.
+    pub(crate) fn is_without(&self, what: &str, support: &Support) -> bool {
+        match support {
+            Support::Full => return false,
+            Support::Weaker(reason) | Support::Missing(reason) => self.skip(&format!("{what}: {reason}")),
+        }
+        true
     }
 
     /// Whether PID 1 and the function have but one user, who then owns everything inside.
