@@ -71,7 +71,9 @@ fn enter_scope() {
     };
     // First with nothing in it: without a session there is no manager to ask, and then we go on as we are.
     let works = scope("probe").arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let (true, Ok(program)) = (works.is_ok_and(|status| status.success()), std::env::current_exe()) else { return };
+    // One that has been replaced meanwhile has no name any more.
+    let program = std::env::current_exe().ok().filter(|program| program.exists());
+    let (true, Some(program)) = (works.is_ok_and(|status| status.success()), program) else { return };
     let mut anew = scope("service");
     let cause = anew.arg(program).args(std::env::args_os().skip(1)).env(IN_A_SCOPE, "1").exec();
     tracing::warn!("start in a scope of systemd's: {cause}");

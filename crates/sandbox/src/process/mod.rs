@@ -8,7 +8,9 @@
 //!
 //! What it refuses to do: write `cgroup.kill`, or weaken a limit without saying so in [`Capabilities`].
 
+pub mod accounts;
 mod assignment;
+mod blank;
 mod cgroups;
 mod doctor;
 mod files;
@@ -16,6 +18,7 @@ mod ids;
 mod loop_device;
 mod network;
 mod news;
+mod processes;
 mod sandbox;
 mod spawner;
 pub mod standing;
@@ -30,7 +33,7 @@ pub use network::{NetworkConfig, NetworkWish};
 pub use spawner::{is_spawner, spawner_main};
 
 use crate::{Capabilities, Sandbox, SandboxError, SandboxEvent, Sandboxes, Support};
-use cgroups::{Entry, Layout, Mounts};
+use cgroups::{Layout, Mounts};
 use files::Files;
 use ids::Numbers;
 use network::Network;
@@ -38,7 +41,6 @@ use sandbox::ProcessSandbox;
 use spawner::Spawners;
 use standing::Standing;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -128,8 +130,7 @@ impl ProcessSandboxes {
         let watchdog = (!by_kernel).then(Watchdog::start).transpose()?;
         let shared = Arc::new(Shared { layout, files, tmp, numbers, network, spawners, watchdog, processors });
         let sandboxes = Self { shared, capabilities, stopped: AtomicBool::new(false) };
-        sandboxes.test_birth()?;
-        sandbox::try_one(&sandboxes.shared)?;
+        blank::try_one(&sandboxes.shared)?;
         Ok(sandboxes)
     }
 
@@ -150,20 +151,6 @@ impl ProcessSandboxes {
         self.shared.files.unmount()?;
         self.wait_for_loop_devices()?;
         network
-    }
-
-    /// Whether processes can be born in control groups here: a kernel bug kills them.
-    fn test_birth(&self) -> Result<(), SandboxError> {
-        let Shared { layout, numbers, spawners, .. } = self.shared.as_ref();
-        let Some(number) = numbers.take() else { return Ok(()) };
-        let group = layout.group(number, numbers.root(number))?;
-        let lives = match group.birth()? {
-            Entry::Nowhere => Ok(()),
-            Entry::Birth(cgroup) => spawners.probe(cgroup.as_fd()),
-        };
-        group.remove()?;
-        numbers.give_back(number);
-        lives
     }
 
     /// The kernel frees them once the last mount is gone, which can be a moment after the last process.

@@ -2,13 +2,14 @@
 
 use super::Shared;
 use super::assignment::{self, Target};
+use super::blank::Blank;
 use super::cgroups::{self, Entry, Group};
 use super::news::{self, Events, NEWS_BYTES};
-use super::spawner::{Order as Prepare, Prepared};
-use super::teardown::{PATIENCE, Unfinished, take_down, wait_for};
+use super::spawner::Prepared;
+use super::teardown::{take_down, wait_for};
 use super::watchdog::{DATA_SLACK_MB, Meter};
 use crate::{Assignment, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sockets, StartedProcess, Usage};
-use hearth_api::guest::{FRAME_BYTES, News, Order, Program, SeatNews};
+use hearth_api::guest::{FRAME_BYTES, Order, Program, SeatNews};
 use hearth_core::limits::{EPHEMERAL_STORAGE_MB, PROCESSES};
 use hearth_init::channel::{Channel, Received};
 use hearth_init::mount::Tree;
@@ -16,7 +17,6 @@ use hearth_init::{Failure, Trying};
 use rustix::event::PollFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::fchown;
 use std::path::Path;
@@ -48,60 +48,6 @@ pub(crate) struct ProcessSandbox {
     data_mb: OnceLock<u32>,
     /// `None` once terminated.
     group: RwLock<Option<Box<dyn Group>>>,
-}
-
-/// A blank sandbox that nobody listens to yet. Dropped, it is taken down.
-struct Blank<'a> {
-    unfinished: Unfinished<'a>,
-    prepared: Prepared,
-    control: Channel,
-    sockets: Sockets,
-    tmp: Tree,
-}
-
-impl<'a> Blank<'a> {
-    fn make(shared: &'a Shared, root: &Path) -> Result<Self, SandboxError> {
-        let tree = root.to_str().ok_or(SandboxError::Misused("the path of a runtime tree must be UTF-8"))?;
-        let number = shared.numbers.take().ok_or(SandboxError::Misused("there are no user ids left for a sandbox"))?;
-        let owner = shared.numbers.root(number);
-        let group = match shared.layout.group(number, owner) {
-            Ok(group) => group,
-            Err(failure) => {
-                shared.numbers.give_back(number);
-                return Err(failure.into());
-            }
-        };
-        let mut unfinished = Unfinished { shared, number, group: Some(group), pidfd: None };
-        let birth = unfinished.group.as_ref().map_or(Ok(Entry::Nowhere), |group| group.birth())?;
-        let (control, theirs) = Channel::pair()?;
-        let utf8 = |path: &'_ Path| path.to_str().map(str::to_owned);
-        let not_utf8 = SandboxError::Misused("the data path must be UTF-8");
-        let (Some(devices), Some(resolver)) = (utf8(&shared.files.devices), utf8(&shared.files.resolver)) else {
-            return Err(not_utf8);
-        };
-        let order = Prepare {
-            tree,
-            devices: &devices,
-            resolver: &resolver,
-            exposed: shared.network.exposed(),
-            link: shared.network.link(number)?,
-            maps: shared.numbers.maps(number),
-            watched: shared.watchdog.is_some(),
-            birth: &birth,
-            control: theirs,
-        };
-        let prepared = shared.spawners.prepare(&order)?;
-        drop(order); // the only other end is now PID 1's
-        unfinished.pidfd = Some(prepared.pidfd.try_clone().trying(|| "keep the pidfd of PID 1".to_owned())?);
-        let tmp = shared.tmp.make(number, EPHEMERAL_STORAGE_MB.2, owner)?;
-        let sockets = wait_until_ready(&control, shared.network.exposed())?;
-        Ok(Self { unfinished, prepared, control, sockets, tmp })
-    }
-}
-
-/// Makes a sandbox and takes it down again: what this host refuses is known before the first function needs one.
-pub(crate) fn try_one(shared: &Shared) -> Result<(), SandboxError> {
-    Blank::make(shared, &shared.files.trial).map(drop)
 }
 
 impl ProcessSandbox {
@@ -284,6 +230,7 @@ impl Sandbox for ProcessSandbox {
         let (seat, pid) = self.take_seat()?;
         match self.execute(&seat, &frame, process) {
             Ok((stdout, stderr)) => {
+                self.meter().iter().for_each(|meter| meter.set_emptying(false));
                 self.events.started(pid);
                 Ok(StartedProcess { process: ProcessId(pid), stdout, stderr })
             }
@@ -296,6 +243,7 @@ impl Sandbox for ProcessSandbox {
 
     fn kill_processes(&self) -> Result<(), SandboxError> {
         self.thaw_if_frozen()?;
+        self.meter().iter().for_each(|meter| meter.set_emptying(true));
         self.order(Order::KillAll, &[])
     }
 
@@ -343,32 +291,6 @@ impl Drop for ProcessSandbox {
             tracing::warn!("terminate a sandbox that was dropped: {error}");
         }
     }
-}
-
-fn wait_until_ready(control: &Channel, exposed: &[u16]) -> Result<Sockets, SandboxError> {
-    let what = || "wait for PID 1".to_owned();
-    if !wait_for(control.as_fd(), PollFlags::IN, PATIENCE).trying(what)? {
-        return Err(SandboxError::System { what: what(), source: io::ErrorKind::TimedOut.into() });
-    }
-    let Received::Message(message) = control.receive(NEWS_BYTES)? else { return Err(SandboxError::Gone("PID 1")) };
-    match News::decode(&message.frame) {
-        Ok(News::Ready) => sockets(message.descriptors, exposed)
-            .ok_or(SandboxError::Refused { order: "prepare", reason: "too few sockets".to_owned() }),
-        Ok(News::Failed { reason }) => Err(SandboxError::Refused { order: "prepare", reason }),
-        other => Err(SandboxError::Refused { order: "prepare", reason: format!("{other:?}") }),
-    }
-}
-
-/// In the order in which PID 1 sends them.
-fn sockets(descriptors: Vec<OwnedFd>, exposed: &[u16]) -> Option<Sockets> {
-    let mut descriptors = descriptors.into_iter();
-    Some(Sockets {
-        runtime_api: descriptors.next()?.into(),
-        dns: descriptors.next()?.into(),
-        dns_over_tcp: descriptors.next()?.into(),
-        lambda_api: descriptors.next()?.into(),
-        exposed: exposed.iter().copied().zip(descriptors.map(TcpListener::from)).collect(),
-    })
 }
 
 /// The next word of a seat; `None` at its end.

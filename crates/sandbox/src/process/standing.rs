@@ -5,6 +5,7 @@
 //! It refuses to weaken the host: where user namespaces are forbidden it says who forbids them, and how to allow them.
 #![expect(unsafe_code, reason = "a fork whose child runs two programs, before any thread exists")]
 
+use super::accounts::accounts;
 use crate::SandboxError;
 use hearth_init::sys::{self, Cloned};
 use hearth_init::{Failure, Trying};
@@ -156,7 +157,8 @@ fn wait_for_the_namespace(wait: &mut PipeReader) -> bool {
 /// Runs `newuidmap` and `newgidmap` on the parent. Where one is missing or refuses, the parent maps its own id itself.
 fn give_ids(uid: u32, gid: u32) -> bool {
     let Some(parent) = rustix::process::getppid() else { return false };
-    let name = fs::read_to_string("/etc/passwd").ok().and_then(|users| name_of(&users, uid));
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = accounts(&users).find(|account| account.uid == uid).map(|account| account.name);
     let give = |tool: &str, file: &str, own: u32| {
         let ranges = fs::read_to_string(file).unwrap_or_default();
         let Some((first, count)) = range_of(&ranges, uid, name.as_deref()) else { return false };
@@ -170,16 +172,6 @@ fn give_ids(uid: u32, gid: u32) -> bool {
             .is_ok_and(|status| status.success())
     };
     give("newuidmap", "/etc/subuid", uid) && give("newgidmap", "/etc/subgid", gid)
-}
-
-/// Lines of `name:…:uid:…`.
-fn name_of(users: &str, uid: u32) -> Option<String> {
-    let uid = uid.to_string();
-    let mut fields = users.lines().map(|line| line.split(':'));
-    fields.find_map(|mut fields| {
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    })
 }
 
 /// The largest range in lines of `name or uid:first:count`.
@@ -254,9 +246,6 @@ mod tests {
 
     #[test]
     fn ranges_are_found_by_name_and_by_number() {
-        let users = "root:x:0:0::/root:/bin/sh\nada:x:1000:1000::/home/ada:/bin/sh\n";
-        assert_eq!(name_of(users, 1_000).as_deref(), Some("ada"));
-        assert_eq!(name_of(users, 7), None);
         let ranges = "ada:100000:10\n1000:200000:65536\nbob:300000:65536\nada:garbage\n";
         assert_eq!(range_of(ranges, 1_000, Some("ada")), Some((200_000, 65_536)));
         assert_eq!(range_of(ranges, 1_001, Some("bob")), Some((300_000, 65_536)));

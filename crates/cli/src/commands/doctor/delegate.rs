@@ -3,6 +3,7 @@
 
 use crate::output::{self, Output};
 use anyhow::{Context as _, ensure};
+use hearth_sandbox::process::accounts::{Account, accounts};
 use hearth_sandbox::process::standing::Standing;
 use hearth_sandbox::process::{HandedOver, hand_over};
 use serde_json::json;
@@ -11,14 +12,6 @@ use std::process::ExitCode;
 
 /// Most ancestors looked at (ours: more is a loop).
 const ANCESTORS: usize = 64;
-
-/// Somebody with an account on this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct User {
-    name: String,
-    uid: u32,
-    gid: u32,
-}
 
 /// Runs the command. `wanted`: name or number; else whoever called `sudo`.
 ///
@@ -43,7 +36,7 @@ pub(super) fn run(wanted: Option<&str>, output: Output) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(user: &User, done: &HandedOver, shell: Option<u32>, output: Output) -> std::io::Result<()> {
+fn tell(user: &Account, done: &HandedOver, shell: Option<u32>, output: Output) -> std::io::Result<()> {
     if output.json {
         let HandedOver { directories, has_to_be_in } = done;
         let (name, uid) = (&user.name, user.uid);
@@ -67,15 +60,9 @@ fn tell(user: &User, done: &HandedOver, shell: Option<u32>, output: Output) -> s
 }
 
 /// By name, or by number.
-fn find(users: &str, wanted: &str) -> Option<User> {
-    let all = users.lines().filter_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?.to_owned();
-        let (uid, gid) = (fields.nth(1)?.parse().ok()?, fields.next()?.parse().ok()?);
-        Some(User { name, uid, gid })
-    });
+fn find(passwd: &str, wanted: &str) -> Option<Account> {
     let number = wanted.parse::<u32>().ok();
-    all.into_iter().find(|user| user.name == wanted || Some(user.uid) == number)
+    accounts(passwd).find(|account| account.name == wanted || Some(account.uid) == number)
 }
 
 /// The nearest process around this one that is the user's: the shell in which `sudo` was typed.
@@ -99,7 +86,7 @@ mod tests {
     #[test]
     fn users_are_found_by_name_and_by_number() {
         let users = "root:x:0:0:root:/root:/bin/sh\nbroken\nada:x:1000:1001::/home/ada:/bin/sh\n";
-        let ada = User { name: "ada".into(), uid: 1_000, gid: 1_001 };
+        let ada = Account { name: "ada".into(), uid: 1_000, gid: 1_001 };
         assert_eq!(find(users, "ada"), Some(ada.clone()));
         assert_eq!(find(users, "1000"), Some(ada));
         assert_eq!(find(users, "bob"), None);

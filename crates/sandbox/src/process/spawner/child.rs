@@ -13,7 +13,7 @@ use hearth_init::sys::{self, Cloned};
 use hearth_init::{Failure, Trying};
 use rustix::fs::{Mode, OFlags};
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -107,7 +107,6 @@ fn carry_out(message: Message, filters: Option<&Filters>) -> Result<(Reply, Vec<
             let namespace = descriptors.next().ok_or_else(none)?;
             sys::enter_namespace(namespace.as_fd(), libc::CLONE_NEWCGROUP).map(|()| (Reply::Done, Vec::new()))
         }
-        Request::Probe => probe(&descriptors.next().ok_or_else(none)?).map(|()| (Reply::Done, Vec::new())),
         Request::Prepare { tree, devices, resolver, maps, watched, exposed, link } => {
             let network = Network { exposed, link: link.map(hold).transpose()? };
             let control = Channel::from(descriptors.next().ok_or_else(none)?);
@@ -132,23 +131,4 @@ fn carry_out(message: Message, filters: Option<&Filters>) -> Result<(Reply, Vec<
 fn hold(order: LinkOrder) -> Result<Link, Failure> {
     let LinkOrder { name, group, address } = order;
     Ok(Link { name, group, address, host: Host::of_this_thread()? })
-}
-
-/// Whether a process that is cloned into a cgroup lives: kernels 6.18 and 7.2 kill it at birth where `cgroup.kill` was
-/// used in one of the two cgroups.
-fn probe(cgroup: &OwnedFd) -> Result<(), Failure> {
-    let (mut told, tell) = io::pipe().trying(|| "make a pipe".to_owned())?;
-    // SAFETY: a spawner has one thread.
-    match unsafe { sys::clone_process(0, Some(cgroup.as_fd())) }? {
-        Cloned::Child => {
-            let wrote = rustix::io::write(&tell, b"x").is_ok();
-            sys::exit_now(i32::from(!wrote))
-        }
-        Cloned::Parent { .. } => {
-            drop(tell);
-            let mut byte = [0];
-            let what = || "clone a process into a cgroup and hear from it (a kernel bug kills it at birth)".to_owned();
-            told.read_exact(&mut byte).trying(what)
-        }
-    }
 }

@@ -135,13 +135,6 @@ impl Spawners {
         spawner.and_then(prepared)
     }
 
-    /// Whether a process can be cloned into this cgroup and lives.
-    pub(crate) fn probe(&self, cgroup: BorrowedFd<'_>) -> Result<(), SandboxError> {
-        let place = self.idle()?;
-        let spawner = place.as_ref().ok_or(SandboxError::Gone("the spawner"))?;
-        spawner.ask(&Request::Probe, &[cgroup]).map(drop)
-    }
-
     /// Ends all of them, and with them every sandbox there still is.
     pub(crate) fn stop(&self) {
         for place in &self.list {

@@ -14,8 +14,6 @@ pub(super) const FRAME_BYTES: usize = 16 * 1024;
 pub(super) enum Request {
     /// Make a cgroup namespace here, or join the one whose descriptor is sent along.
     Settle { joins: bool },
-    /// Clone a process into the cgroup sent along, and say whether it lived.
-    Probe,
     /// Make a sandbox. Descriptors: PID 1's end of its channel; then, if it shall be born in one, a cgroup.
     Prepare {
         tree: String,
@@ -45,7 +43,6 @@ impl Request {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Settle { .. } => "settle",
-            Self::Probe => "probe",
             Self::Prepare { .. } => "prepare",
         }
     }
@@ -53,11 +50,10 @@ impl Request {
     pub(super) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Settle { joins } => Writer::new(1).flag(*joins).frame(),
-            Self::Probe => Writer::new(2).frame(),
             Self::Prepare { tree, devices, resolver, maps, watched, exposed, link } => {
                 let Maps { owner, uids, gids, identity } = maps;
                 let ports: Vec<String> = exposed.iter().map(ToString::to_string).collect();
-                let frame = Writer::new(3).text(tree).text(devices).text(resolver);
+                let frame = Writer::new(2).text(tree).text(devices).text(resolver);
                 let frame = frame.number(owner.cast_signed()).text(uids).text(gids);
                 let frame =
                     frame.flag(*identity == Identity::OneUser).flag(*watched).texts(&ports).flag(link.is_some());
@@ -75,8 +71,7 @@ impl Request {
         let (kind, mut fields) = Reader::new(frame)?;
         let request = match kind {
             1 => Self::Settle { joins: fields.flag()? },
-            2 => Self::Probe,
-            3 => Self::Prepare {
+            2 => Self::Prepare {
                 tree: fields.text()?,
                 devices: fields.text()?,
                 resolver: fields.text()?,
@@ -154,7 +149,6 @@ mod tests {
     fn every_frame_comes_back_as_it_went() {
         for request in [
             Request::Settle { joins: true },
-            Request::Probe,
             prepare(None),
             prepare(Some(LinkOrder { name: "n".into(), group: 4_000_000_000, address: [100, 64, 0, 1].into() })),
         ] {
