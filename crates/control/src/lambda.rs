@@ -41,8 +41,7 @@ where
         Err(error) => return refuse(&error, Protocol::RestJson, id),
     };
     match routed.operation.name {
-        "Invoke" => return invoke::serve(door, &call, &head, routed, body).await,
-        "InvokeWithResponseStream" => return invoke::serve_stream(door, &call, &head, routed, body).await,
+        "Invoke" | "InvokeWithResponseStream" => return invoke::serve(door, &call, &head, routed, body).await,
         _ => {}
     }
     respond(control(door, call, head, routed, body).await, Protocol::RestJson, id)

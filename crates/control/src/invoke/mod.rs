@@ -1,11 +1,11 @@
-//! `Invoke`, and what it shares with `InvokeWithResponseStream`: the hot path. The payload is scanned for being JSON and otherwise passed on as it came; a warm invoke reads
-//! neither disk nor network here.
+//! `Invoke`, and what it shares with `InvokeWithResponseStream`: the hot path. The payload is scanned for being JSON and
+//! otherwise passed on as it came; a warm invoke reads neither disk nor network here.
 //!
 //! Order of checks: name and qualifier, size, client context, the function, its state, the payload, then DryRun.
 
 mod streaming;
 
-pub(crate) use streaming::{Events, serve as serve_stream};
+pub(crate) use streaming::Events;
 
 use crate::FrontDoor;
 use crate::answer::{HttpResponse, refuse, whole, with_request_id};
@@ -55,26 +55,27 @@ enum Kind {
     DryRun,
 }
 
-/// Answers an Invoke.
+/// Answers either of them.
 pub(crate) async fn serve<B>(door: &Arc<FrontDoor>, call: &Call, head: &Parts, routed: Routed, body: B) -> HttpResponse
 where
     B: Body<Data = Bytes>,
 {
-    let answer = invoke(door, call, &head.headers, routed, body).await;
+    let headers = &head.headers;
+    let streamed = routed.operation.name == "InvokeWithResponseStream";
+    let answer = match admit(door, call, headers, routed, body).await {
+        Ok(admitted) if streamed => streaming::invoke(door, call, headers, admitted).await,
+        Ok(admitted) => invoke(door, call, headers, admitted).await,
+        Err(error) => Err(error),
+    };
     answer.unwrap_or_else(|error| refuse(&error, Protocol::RestJson, call.request_id))
 }
 
-async fn invoke<B>(
+async fn invoke(
     door: &Arc<FrontDoor>,
     call: &Call,
     headers: &HeaderMap,
-    routed: Routed,
-    body: B,
-) -> Result<HttpResponse, ApiError>
-where
-    B: Body<Data = Bytes>,
-{
-    let admitted = admit(door, call, headers, routed, body).await?;
+    admitted: Admitted,
+) -> Result<HttpResponse, ApiError> {
     match admitted.kind {
         Kind::DryRun => Ok(empty(StatusCode::NO_CONTENT, call)),
         Kind::Event => {

@@ -3,21 +3,19 @@
 //! The status is decided by what comes first: an error before anything was written is an ordinary error of the operation;
 //! after that it stands in `InvokeComplete`, with which every stream ends.
 
-use super::{Kind, admit, common_headers, empty, trace_id};
+use super::{Admitted, Kind, common_headers, empty, trace_id};
 use crate::FrontDoor;
-use crate::answer::{HttpResponse, refuse, with_request_id};
+use crate::answer::{HttpResponse, with_request_id};
 use crate::lambda::Call;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hearth_api::environments::{BoxFuture, InvokeError, InvokeResponse};
-use hearth_api::error::{ApiError, Protocol};
+use hearth_api::error::ApiError;
 use hearth_api::event_stream::event;
-use hearth_api::model::Routed;
 use hearth_core::limits::STREAM_PIECES;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::request::Parts;
 use http_body::{Body, Frame};
 use http_body_util::Either;
 use serde_json::{Map, Value};
@@ -27,26 +25,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
 
-/// Answers an InvokeWithResponseStream.
-pub(crate) async fn serve<B>(door: &Arc<FrontDoor>, call: &Call, head: &Parts, routed: Routed, body: B) -> HttpResponse
-where
-    B: Body<Data = Bytes>,
-{
-    let answer = invoke(door, call, &head.headers, routed, body).await;
-    answer.unwrap_or_else(|error| refuse(&error, Protocol::RestJson, call.request_id))
-}
-
-async fn invoke<B>(
+/// Runs an InvokeWithResponseStream up to the first thing that it has to say.
+pub(super) async fn invoke(
     door: &Arc<FrontDoor>,
     call: &Call,
     headers: &HeaderMap,
-    routed: Routed,
-    body: B,
-) -> Result<HttpResponse, ApiError>
-where
-    B: Body<Data = Bytes>,
-{
-    let admitted = admit(door, call, headers, routed, body).await?;
+    admitted: Admitted,
+) -> Result<HttpResponse, ApiError> {
     if admitted.kind == Kind::DryRun {
         return Ok(empty(http::StatusCode::NO_CONTENT, call));
     }

@@ -75,12 +75,19 @@ pub(super) type InitError = (String, Bytes);
 pub(super) enum Runtime {
     /// There is none.
     Absent,
-    /// Being started, or the external extensions before it are; news that came before the word that they run.
-    Launching { early: Vec<Message>, exits: Vec<(ProcessId, ExitStatus)> },
+    /// Being started, or the external extensions before it are.
+    Launching(Early),
     /// To be killed, but only once it has been started: the order to kill must not overtake the order to start.
     Doomed,
     /// It runs.
     Running(ProcessId),
+}
+
+/// What came of processes before the word that they run.
+#[derive(Default)]
+pub(super) struct Early {
+    pub(super) messages: Vec<Message>,
+    pub(super) exits: Vec<(ProcessId, ExitStatus)>,
 }
 
 /// What REPORT says of memory.

@@ -1,9 +1,8 @@
 //! Carries out what the lifecycle decided. An effect never fails upwards: failure is an event.
 
-use super::driver::{Driver, InitError, Runtime};
+use super::driver::{Driver, Early, InitError, Runtime};
 use super::output::Output;
 use super::{Delivery, launch};
-use crate::clock::wall_ms;
 use hearth_api::platform_event::{Instance, PlatformEvent};
 use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, Status};
 use hearth_core::error::ErrorType;
@@ -73,7 +72,7 @@ impl Driver {
     }
 
     fn launch_runtime(&mut self, generation: u32) {
-        self.runtime = Runtime::Launching { early: Vec::new(), exits: Vec::new() };
+        self.runtime = Runtime::Launching(Early::default());
         launch::start(&self.me, &self.sandbox, &self.process, generation);
     }
 
@@ -118,8 +117,7 @@ impl Driver {
 
     /// To a connection that still waits, the latest first; if there is none, the runtime's next request gets it.
     fn dispatch(&mut self, id: RequestId) {
-        let left_us = self.deadline.map_or(0, |deadline| deadline.since(self.node.clock.now()));
-        let deadline_ms = wall_ms().saturating_add(i64::try_from(left_us / 1_000).unwrap_or(i64::MAX));
+        let deadline_ms = self.deadline_ms();
         let Some(invocation) = self.job(id).map(|job| job.invocation.clone()) else { return };
         // Before the runtime can answer.
         self.me.observe(|snapshot| snapshot.expected = Some(id));
@@ -136,7 +134,7 @@ impl Driver {
         self.end_requests();
         // The dying need CPU time to die.
         self.limit_cpu(false);
-        if matches!(self.runtime, Runtime::Launching { .. }) {
+        if matches!(self.runtime, Runtime::Launching(_)) {
             self.runtime = Runtime::Doomed;
             return;
         }

@@ -1,6 +1,6 @@
 //! The extensions of one environment as its task sees them: processes, requests that wait, and the events for them.
 
-use super::driver::{Driver, Runtime};
+use super::driver::{Driver, Early, Runtime};
 use super::launch;
 use crate::clock::wall_ms;
 use crate::logs::Source;
@@ -15,7 +15,8 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-const SIGKILL: i32 = 9;
+/// The same numbers on every Linux.
+pub(super) const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 
 /// An event of the Extensions API.
@@ -138,19 +139,12 @@ impl Driver {
     }
 
     pub(super) fn launch_extensions(&mut self, generation: u32) {
-        self.runtime = Runtime::Launching { early: Vec::new(), exits: Vec::new() };
+        self.runtime = Runtime::Launching(Early::default());
         launch::start_extensions(&self.me, &self.sandbox, &self.extensions.programs, generation);
     }
 
     pub(super) fn on_extensions_launched(&mut self, generation: u32, launched: Launch) {
-        if generation != self.machine.generation() {
-            return; // killed meanwhile
-        }
-        let (early, exits) = match std::mem::replace(&mut self.runtime, Runtime::Absent) {
-            Runtime::Launching { early, exits } => (early, exits),
-            Runtime::Doomed => return self.kill(),
-            Runtime::Absent | Runtime::Running(_) => (Vec::new(), Vec::new()),
-        };
+        let Some(waiting) = self.launched(generation) else { return };
         let Launch { started, failed } = launched;
         for (place, StartedProcess { process, stdout, stderr }) in (0u8..).zip(started) {
             self.extensions.running.push(Some(process));
@@ -160,8 +154,7 @@ impl Driver {
                 return self.feed(Event::Lost);
             }
         }
-        early.into_iter().for_each(|message| self.on_message(message));
-        exits.into_iter().for_each(|(process, status)| self.on_exit(process, status));
+        self.catch_up(waiting);
         if let Some(failure) = failed {
             self.on_extension_not_launched(generation, &failure);
         }
@@ -201,7 +194,7 @@ impl Driver {
 
     /// The invocation, to those that run and wait.
     pub(super) fn notify(&mut self, id: RequestId) {
-        let deadline_ms = self.deadline.map_or_else(wall_ms, |deadline| self.epoch_ms(deadline));
+        let deadline_ms = self.deadline_ms();
         let Some(invocation) = self.job(id).map(|job| &job.invocation) else { return };
         let notice = Notice::Invoke {
             deadline_ms,
@@ -245,6 +238,11 @@ impl Driver {
             let signalled = self.sandbox.signal(process, signal);
             self.or_lost(what, signalled);
         }
+    }
+
+    /// When the phase must be over.
+    pub(super) fn deadline_ms(&self) -> i64 {
+        self.deadline.map_or_else(wall_ms, |deadline| self.epoch_ms(deadline))
     }
 
     fn epoch_ms(&self, moment: Moment) -> i64 {

@@ -1,7 +1,8 @@
 //! What reaches the environment's task, turned into events of the lifecycle: messages from the pool and the Runtime API,
 //! news of the sandbox.
 
-use super::driver::{Driver, Runtime};
+use super::driver::{Driver, Early, Runtime};
+use super::extensions::SIGKILL;
 use super::{Begun, Job, Message, Pieces, Reply, RuntimeResult, Verdict, launch};
 use crate::logs::Source;
 use crate::payload;
@@ -12,21 +13,15 @@ use hearth_core::ids::RequestId;
 use hearth_sandbox::{ExitStatus, ProcessId, SandboxError, SandboxEvent, StartedProcess};
 use tokio::sync::oneshot;
 
-/// The signal of the kernel's OOM killer; the same number on every Linux.
-const SIGKILL: i32 = 9;
-
 impl Driver {
     pub(super) fn on_message(&mut self, message: Message) {
         let responding = matches!(self.machine.phase(), Phase::Invoke { stage: Stage::Responding, .. });
         let message = match (&mut self.runtime, message) {
             // A fast runtime asks for its event before we have heard that it runs: its output is not connected yet.
             (
-                Runtime::Launching { early, .. },
+                Runtime::Launching(early),
                 message @ (Message::Next { .. } | Message::InitError { .. } | Message::Extension { .. }),
-            ) => {
-                early.push(message);
-                return;
-            }
+            ) => return early.messages.push(message),
             // Its answer has broken off, and we have not heard whether it lives: RIE refuses, but for an instant only.
             (_, message @ Message::Next { .. }) if responding => return self.asked_early.push(message),
             (_, message) => message,
@@ -146,15 +141,28 @@ impl Driver {
         }
     }
 
-    fn on_launched(&mut self, generation: u32, result: Result<StartedProcess, SandboxError>) {
+    /// A launch has come to its end: what came before the word of it. `None` if the processes were to be killed meanwhile.
+    pub(super) fn launched(&mut self, generation: u32) -> Option<Early> {
         if generation != self.machine.generation() {
-            return; // killed meanwhile
+            return None;
         }
-        let (early, exits) = match std::mem::replace(&mut self.runtime, Runtime::Absent) {
-            Runtime::Launching { early, exits } => (early, exits),
-            Runtime::Doomed => return self.kill(),
-            Runtime::Absent | Runtime::Running(_) => (Vec::new(), Vec::new()),
-        };
+        match std::mem::replace(&mut self.runtime, Runtime::Absent) {
+            Runtime::Launching(early) => Some(early),
+            Runtime::Doomed => {
+                self.kill();
+                None
+            }
+            Runtime::Absent | Runtime::Running(_) => Some(Early::default()),
+        }
+    }
+
+    pub(super) fn catch_up(&mut self, early: Early) {
+        early.messages.into_iter().for_each(|message| self.on_message(message));
+        early.exits.into_iter().for_each(|(process, status)| self.on_exit(process, status));
+    }
+
+    fn on_launched(&mut self, generation: u32, result: Result<StartedProcess, SandboxError>) {
+        let Some(waiting) = self.launched(generation) else { return };
         let started = result.map_err(|error| match error {
             SandboxError::NoProgram { tried, reason } => {
                 tracing::info!(reason, "no program of the runtime can be executed");
@@ -173,8 +181,7 @@ impl Driver {
         match connected {
             Ok(process) => {
                 self.runtime = Runtime::Running(process);
-                early.into_iter().for_each(|message| self.on_message(message));
-                exits.into_iter().for_each(|(process, status)| self.on_exit(process, status));
+                self.catch_up(waiting);
             }
             Err((ErrorType::SandboxFailure, text)) => {
                 // A function can break its own sandbox; another launch in it would not do better.
@@ -203,7 +210,7 @@ impl Driver {
         }
         match &mut self.runtime {
             Runtime::Running(running) if *running == process => {}
-            Runtime::Launching { exits, .. } => return exits.push((process, status)),
+            Runtime::Launching(early) => return early.exits.push((process, status)),
             Runtime::Running(_) | Runtime::Absent | Runtime::Doomed => return,
         }
         self.runtime = Runtime::Absent;
