@@ -69,16 +69,18 @@ impl LogFiles {
         }
         self.trimmed_ms.store(now_ms, Ordering::Relaxed);
         self.shared.appended.store(0, Ordering::Relaxed);
+        // A group that cannot be trimmed keeps no other from it.
+        let mut done = Ok(());
         for account in list(&self.shared.data.logs())? {
             for region in list(&account)? {
                 for group in list(&region)? {
                     if group_head(&group)?.is_some() {
-                        self.trim_group(&group, now_ms, group_bytes)?;
+                        done = done.and(self.trim_group(&group, now_ms, group_bytes));
                     }
                 }
             }
         }
-        Ok(())
+        done
     }
 
     fn trim_group(&self, directory: &Path, now_ms: i64, limit: u64) -> Result<(), StoreError> {
