@@ -1,4 +1,5 @@
-//! What the platform says of an environment, as `platform.*` records: one JSON object per log line in JSON format.
+//! What the platform says of an environment: as a line of a log in text format, and as a `platform.*` record, one JSON
+//! object per line of a log in JSON format.
 //!
 //! Source: AWS Lambda developer guide, "Lambda Telemetry API Event schema reference", schema 2022-12-13; lines recorded
 //! from AWS, where `instanceMaxMemory` is in bytes and durations have microseconds. Left out are members that need
@@ -8,6 +9,7 @@ use hearth_core::environment::{InitPhase, InitReport, InvocationReport, Status};
 use hearth_core::extension::Extension;
 use hearth_core::ids::RequestId;
 use hearth_core::logging::{LogLevel, SystemLine};
+use hearth_core::report;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -65,6 +67,8 @@ pub struct InitStart<'a> {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InitDone<'a> {
+    #[serde(skip)]
+    of: InitReport,
     initialization_type: &'static str,
     phase: &'static str,
     #[serde(flatten)]
@@ -83,6 +87,8 @@ struct InitMetrics {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExtensionState<'a> {
+    #[serde(skip)]
+    of: &'a Extension,
     name: &'a str,
     state: &'a str,
     events: Vec<&'a str>,
@@ -113,6 +119,8 @@ struct RuntimeMetrics {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report<'a> {
+    #[serde(skip)]
+    of: InvocationReport,
     #[serde(serialize_with = "as_text")]
     request_id: RequestId,
     metrics: Metrics,
@@ -155,6 +163,11 @@ impl<'a> Outcome<'a> {
             Status::InitError => ("error", Some(init_error)),
         };
         Self { of, status, error_type }
+    }
+
+    /// As lines in text format want it.
+    fn init_error(&self) -> &'a str {
+        self.error_type.unwrap_or_default()
     }
 }
 
@@ -207,6 +220,7 @@ impl<'a> PlatformEvent<'a> {
     #[must_use]
     pub fn extension(extension: &'a Extension) -> Self {
         Self::Extension(ExtensionState {
+            of: extension,
             name: extension.name(),
             state: extension.state().name(),
             events: extension.events().collect(),
@@ -232,6 +246,7 @@ impl<'a> PlatformEvent<'a> {
         init_error: &'a str,
     ) -> Self {
         Self::Report(Report {
+            of: *report,
             request_id: report.request_id,
             metrics: Metrics {
                 duration_ms: milliseconds(report.duration_us),
@@ -259,6 +274,25 @@ impl<'a> PlatformEvent<'a> {
         .level()
     }
 
+    /// The line that says it in text format, where one does.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::InitStart(start) => Some(report::init_start(start.runtime_version, start.runtime_version_arn)),
+            Self::InitReport(done) if done.outcome.of != Status::Success => {
+                Some(report::init_report(&done.of, done.outcome.init_error()))
+            }
+            Self::InitRuntimeDone(_) | Self::InitReport(_) => None,
+            Self::Extension(extension) => Some(report::extension(extension.of)),
+            Self::Start { request_id, version } => Some(report::start(*request_id, version)),
+            Self::RuntimeDone(done) => Some(report::end(done.request_id)),
+            Self::Report(Report { of, metrics, outcome, .. }) => {
+                let memory_mb = (metrics.memory_size_mb, metrics.max_memory_used_mb);
+                Some(report::report(of, metrics.billed_duration_ms, memory_mb, outcome.init_error()))
+            }
+        }
+    }
+
     /// The record as one line, at a time in epoch milliseconds.
     #[must_use]
     pub fn line(&self, time_ms: i64) -> String {
@@ -277,6 +311,7 @@ impl<'a> PlatformEvent<'a> {
 
 fn init_done<'a>(report: &InitReport, init_error: &'a str) -> InitDone<'a> {
     InitDone {
+        of: *report,
         initialization_type: ON_DEMAND,
         phase: phase_name(report.phase),
         outcome: Outcome::new(report.status, init_error),

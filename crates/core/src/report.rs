@@ -3,7 +3,6 @@
 //!
 //! Source: log lines recorded from AWS (2024 and later).
 
-use crate::billing::{self, Rule};
 use crate::environment::{InitPhase, InitReport, InvocationReport, Status};
 use crate::extension::{Extension, State};
 use crate::ids::RequestId;
@@ -27,14 +26,15 @@ pub fn end(request_id: RequestId) -> String {
     format!("END RequestId: {request_id}\n")
 }
 
-/// `REPORT`. `max_memory_mb` is what was used at most; `init_error` names the error that the runtime reported, if any.
+/// `REPORT`. `memory_mb` is what the function has and what was used at most; `init_error` names the error that the runtime
+/// reported, if any.
 #[must_use]
-pub fn report(report: &InvocationReport, rule: Rule, memory_mb: u32, max_memory_mb: u64, init_error: &str) -> String {
+pub fn report(report: &InvocationReport, billed_ms: u64, memory_mb: (u32, u64), init_error: &str) -> String {
+    let (memory_mb, max_memory_mb) = memory_mb;
     let InvocationReport { request_id, duration_us, init_us, status } = *report;
     let mut line = format!(
-        "REPORT RequestId: {request_id}\tDuration: {} ms\tBilled Duration: {} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t",
+        "REPORT RequestId: {request_id}\tDuration: {} ms\tBilled Duration: {billed_ms} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t",
         milliseconds(duration_us),
-        billing::billed_ms(rule, duration_us, init_us),
     );
     if let Some(init_us) = init_us {
         put(&mut line, format_args!("Init Duration: {} ms\t", milliseconds(init_us)));
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_cold_start_shows_its_init_after_the_memory() {
-        let line = report(&of(12_340, Some(80_000), Status::Success), Rule::Classic, 128, 45, "");
+        let line = report(&of(12_340, Some(80_000), Status::Success), 13, (128, 45), "");
         assert_eq!(
             line,
             "REPORT RequestId: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\tDuration: 12.34 ms\tBilled Duration: 13 ms\t\
@@ -120,9 +120,9 @@ mod tests {
 
     #[test]
     fn a_failure_shows_status_and_type() {
-        let timeout = report(&of(3_000_000, None, Status::Timeout), Rule::Current, 128, 45, "");
+        let timeout = report(&of(3_000_000, None, Status::Timeout), 3_000, (128, 45), "");
         assert!(timeout.ends_with("Max Memory Used: 45 MB\tStatus: timeout\t\n"), "{timeout}");
-        let oom = report(&of(1, None, Status::Error(ErrorType::RuntimeOutOfMemory)), Rule::Current, 128, 128, "");
+        let oom = report(&of(1, None, Status::Error(ErrorType::RuntimeOutOfMemory)), 1, (128, 128), "");
         assert!(oom.ends_with("\tStatus: error\tError Type: Runtime.OutOfMemory\t\n"), "{oom}");
     }
 

@@ -4,10 +4,10 @@ use super::driver::{Driver, Early, InitError, Runtime};
 use super::output::Output;
 use super::{Delivery, launch};
 use hearth_api::platform_event::{Instance, PlatformEvent};
-use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, Status};
+use hearth_core::billing;
+use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
-use hearth_core::{billing, report};
 use hearth_sandbox::SandboxError;
 
 impl Driver {
@@ -79,8 +79,7 @@ impl Driver {
     fn log_init_start(&mut self) {
         let function = &self.me.function;
         let arn = format!("arn:aws:lambda:{}::runtime:{}", function.key.scope.region, self.tree.version_hash);
-        self.log.line(|| report::init_start(&self.tree.version, &arn));
-        self.log.record(&PlatformEvent::init_start(Instance {
+        self.log.platform(&PlatformEvent::init_start(Instance {
             runtime_version: &self.tree.version,
             runtime_version_arn: &arn,
             function_name: &function.key.name,
@@ -104,8 +103,7 @@ impl Driver {
         self.log.begin();
         self.memory.sampled = self.node.clock.now();
         let version = &self.me.function.version;
-        self.log.line(|| report::start(id, version));
-        self.log.record(&PlatformEvent::Start { request_id: id, version });
+        self.log.platform(&PlatformEvent::Start { request_id: id, version });
         if let Some(job) = self.job(id) {
             job.started = true;
         }
@@ -161,11 +159,9 @@ impl Driver {
         let id = report.request_id;
         let produced_bytes = self.produced_bytes.take();
         let init_error = error_type(self.init_error.as_ref().or(self.earlier_init_error.as_ref()));
-        self.log.line(|| report::end(id));
-        self.log.record(&PlatformEvent::runtime_done(report, produced_bytes, init_error));
-        self.log.line(|| report::report(report, rule, memory_mb, used_mb, init_error));
+        self.log.platform(&PlatformEvent::runtime_done(report, produced_bytes, init_error));
         let billed_ms = billing::billed_ms(rule, report.duration_us, report.init_us);
-        self.log.record(&PlatformEvent::report(report, billed_ms, memory_mb, used_mb, init_error));
+        self.log.platform(&PlatformEvent::report(report, billed_ms, memory_mb, used_mb, init_error));
         self.log.flush();
         self.finish(id);
     }
@@ -173,11 +169,8 @@ impl Driver {
     fn report_init(&mut self, report: &InitReport) {
         self.drain();
         let init_error = error_type(self.init_error.as_ref().or(self.earlier_init_error.as_ref()));
-        if report.status != Status::Success {
-            self.log.line(|| report::init_report(report, init_error));
-        }
-        self.log.record(&PlatformEvent::init_runtime_done(report, init_error));
-        self.log.record(&PlatformEvent::init_report(report, init_error));
+        self.log.platform(&PlatformEvent::init_runtime_done(report, init_error));
+        self.log.platform(&PlatformEvent::init_report(report, init_error));
     }
 
     /// What the processes have printed up to now becomes log events.

@@ -9,7 +9,6 @@ use hearth_api::platform_event::PlatformEvent;
 use hearth_core::environment::{Event, Moment, Phase, Reason};
 use hearth_core::extension::{ExtensionId, Failure, Refusal};
 use hearth_core::ids::RequestId;
-use hearth_core::report;
 use hearth_sandbox::{ExitStatus, ProcessId, ProcessSpec, SandboxError, StartedProcess};
 use std::collections::HashMap;
 use tokio::sync::oneshot;
@@ -187,8 +186,7 @@ impl Driver {
     pub(super) fn log_extensions(&mut self) {
         self.drain();
         for extension in self.machine.extensions().all() {
-            self.log.line(|| report::extension(extension));
-            self.log.record(&PlatformEvent::extension(extension));
+            self.log.platform(&PlatformEvent::extension(extension));
         }
     }
 

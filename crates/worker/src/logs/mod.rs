@@ -62,20 +62,13 @@ impl LogWriter {
         (self.printed, self.dropped) = (0, 0);
     }
 
-    /// A line of the platform's own, in text format.
-    pub(crate) fn line(&mut self, line: impl FnOnce() -> String) {
-        if self.format == LogFormat::Text {
-            self.push(line());
-        }
-    }
-
-    /// A record of the platform's own, in JSON format.
-    pub(crate) fn record(&mut self, event: &PlatformEvent<'_>) {
-        if let LogFormat::Json { system, .. } = self.format
-            && event.level() >= system
-        {
-            self.push(event.line(wall_ms()));
-        }
+    /// What the platform says. All of it comes through here, in the order in which it happens.
+    pub(crate) fn platform(&mut self, event: &PlatformEvent<'_>) {
+        let line = match self.format {
+            LogFormat::Text => event.text(),
+            LogFormat::Json { system, .. } => (event.level() >= system).then(|| event.line(wall_ms())),
+        };
+        line.into_iter().for_each(|line| self.push(line));
     }
 
     /// Bytes from a pipe. Every line is one event; `\r` does not end one.
@@ -203,10 +196,9 @@ mod tests {
     fn json_format_has_records_for_lines_and_drops_what_is_below_the_levels() {
         let (memory, mut writer) = writer_of(LogFormat::Json { application: LogLevel::Warn, system: LogLevel::Info });
         let report = |status| InvocationReport { request_id: RequestId(1), duration_us: 5, init_us: None, status };
-        writer.line(|| "START\n".to_owned());
-        writer.record(&PlatformEvent::Start { request_id: RequestId(1), version: "$LATEST" });
-        writer.record(&PlatformEvent::runtime_done(&report(Status::Success), None, ""));
-        writer.record(&PlatformEvent::runtime_done(&report(Status::Timeout), None, ""));
+        writer.platform(&PlatformEvent::Start { request_id: RequestId(1), version: "$LATEST" });
+        writer.platform(&PlatformEvent::runtime_done(&report(Status::Success), None, ""));
+        writer.platform(&PlatformEvent::runtime_done(&report(Status::Timeout), None, ""));
         writer.printed(Source::Stdout, b"plain\n{\"level\":\"error\",\"timestamp\":\"2026-01-01T00:00:00Z\"}\nend");
         writer.end_lines();
         writer.printed(Source::Stdout, b"{\"level\":\"info\",\"timestamp\":\"2026-01-01T00:00:00Z\"}\n");
@@ -249,7 +241,7 @@ mod tests {
     #[test]
     fn the_tail_is_the_last_four_kilobytes_of_one_invocation() {
         let (_, mut writer) = writer();
-        writer.line(|| "of the one before\n".to_owned());
+        writer.platform(&PlatformEvent::Start { request_id: RequestId(1), version: "of the one before" });
         writer.begin();
         writer.printed(Source::Stdout, "a".repeat(10_000).as_bytes());
         writer.printed(Source::Stdout, b"\nend\n");
