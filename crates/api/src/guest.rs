@@ -84,7 +84,8 @@ pub enum End {
     Signal(i32),
 }
 
-/// What the worker tells a seat: the program it becomes. Descriptors: standard output, standard error.
+/// What the worker tells a seat: the program it becomes. Descriptors: standard output, standard error and, if it is to
+/// have one, a third that the program inherits as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Program {
     /// Candidates in order; the one executed is `argv[0]`.
@@ -96,6 +97,8 @@ pub struct Program {
     /// Memory that each of its processes may have for data, MB (`RLIMIT_DATA`): where no control group limits all of
     /// them together.
     pub data_mb: Option<u32>,
+    /// The variable in which the program finds the number of its third descriptor; `None`: it has no third.
+    pub descriptor_variable: Option<String>,
 }
 
 /// What a seat tells the worker. The end of the channel without a further message: the program runs.
@@ -192,7 +195,9 @@ impl Program {
     pub fn encode(&self) -> Vec<u8> {
         let frame = Writer::new(1).texts(&self.candidates).texts(&self.arguments).texts(&self.environment);
         let frame = frame.flag(self.data_mb.is_some());
-        self.data_mb.iter().fold(frame, |frame, limit| frame.number(limit.cast_signed())).frame()
+        let frame = self.data_mb.iter().fold(frame, |frame, limit| frame.number(limit.cast_signed()));
+        let frame = frame.flag(self.descriptor_variable.is_some());
+        self.descriptor_variable.iter().fold(frame, |frame, name| frame.text(name)).frame()
     }
 
     /// The program in a frame.
@@ -210,6 +215,7 @@ impl Program {
             arguments: fields.texts()?,
             environment: fields.texts()?,
             data_mb: if fields.flag()? { Some(fields.number()?.cast_unsigned()) } else { None },
+            descriptor_variable: if fields.flag()? { Some(fields.text()?) } else { None },
         };
         fields.end(program)
     }
@@ -406,12 +412,13 @@ mod tests {
         ] {
             assert_eq!(SeatNews::decode(&news.encode()), Ok(news));
         }
-        for data_mb in [None, Some(10_240)] {
+        for (data_mb, variable) in [(None, Some("LOG_FD".to_owned())), (Some(10_240), None)] {
             let program = Program {
                 candidates: vec!["/var/task/bootstrap".into(), "/opt/bootstrap".into()],
                 arguments: vec![],
                 environment: vec!["A=b".into(), "C=".into()],
                 data_mb,
+                descriptor_variable: variable,
             };
             assert_eq!(Program::decode(&program.encode()), Ok(program));
         }

@@ -10,6 +10,7 @@ use crate::{Failure, Trying};
 use hearth_api::guest::{FRAME_BYTES, Program, SeatNews};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::fs::{Access, Mode, OFlags};
+use rustix::io::FdFlags;
 use rustix::process::Resource;
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
@@ -73,13 +74,20 @@ fn sit(channel: &Channel, doors: &[OwnedFd], confinement: Confinement<'_>) -> Re
         // The worker has changed its mind.
         sys::exit_now(127)
     };
-    let program = Program::decode(&message.frame).map_err(io::Error::other).trying(|| "read the program".to_owned())?;
-    let [stdout, stderr] = message.descriptors.as_slice() else {
-        return Err(
-            Failure { what: "take stdout and stderr".to_owned(), source: io::ErrorKind::NotFound.into() }.into()
-        );
-    };
-    redirect(stdout, stderr)?;
+    let mut program =
+        Program::decode(&message.frame).map_err(io::Error::other).trying(|| "read the program".to_owned())?;
+    match (message.descriptors.as_slice(), program.descriptor_variable.take()) {
+        ([stdout, stderr], None) => redirect(stdout, stderr)?,
+        ([stdout, stderr, third], Some(variable)) => {
+            redirect(stdout, stderr)?;
+            rustix::io::fcntl_setfd(third, FdFlags::empty()).trying(|| "hand on a descriptor".to_owned())?;
+            program.environment.push(format!("{variable}={}", third.as_raw_fd()));
+        }
+        _ => {
+            let what = "take the program's descriptors".to_owned();
+            return Err(Failure { what, source: io::ErrorKind::NotFound.into() }.into());
+        }
+    }
     if let Some(limit) = program.data_mb {
         let bytes = u64::from(limit) << 20;
         sys::limit(Resource::Data, bytes, Some(bytes))?;

@@ -61,6 +61,7 @@ fn one(
         programs: vec!["/bin/busybox".to_owned()],
         arguments: vec!["sleep".to_owned(), "1000".to_owned()],
         environment: BTreeMap::new(),
+        log_variable: None,
     };
     let begin = Instant::now();
     let started = sandbox.start(&sleeper)?;

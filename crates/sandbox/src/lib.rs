@@ -149,8 +149,10 @@ pub struct ProcessSpec {
     pub programs: Vec<String>,
     /// Arguments after `argv[0]`.
     pub arguments: Vec<String>,
-    /// The whole environment.
+    /// The whole environment, but for [`ProcessSpec::log_variable`].
     pub environment: BTreeMap<String, String>,
+    /// If it is to have a pipe for its log beside standard output and error: the variable that tells it the number.
+    pub log_variable: Option<String>,
 }
 
 /// A process that runs.
@@ -162,6 +164,8 @@ pub struct StartedProcess {
     pub stdout: OwnedFd,
     /// Read end of its standard error, likewise.
     pub stderr: OwnedFd,
+    /// Read end of the pipe for its log, likewise; there if [`ProcessSpec::log_variable`] asked for it.
+    pub log: Option<OwnedFd>,
 }
 
 /// What happened in a sandbox.

@@ -157,7 +157,7 @@ impl ProcessSandbox {
         }
     }
 
-    /// Standard output or error of a process: both ends, the write end for inside.
+    /// A pipe that a process writes to: both ends, the write end for inside.
     fn pipe(&self) -> Result<(OwnedFd, OwnedFd), Failure> {
         let what = || "make a pipe for output".to_owned();
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).trying(what)?;
@@ -168,15 +168,22 @@ impl ProcessSandbox {
         Ok((read, write))
     }
 
-    fn execute(&self, seat: &Channel, frame: &[u8], process: &ProcessSpec) -> Result<(OwnedFd, OwnedFd), SandboxError> {
+    fn execute(
+        &self,
+        (seat, pid): (&Channel, i32),
+        frame: &[u8],
+        process: &ProcessSpec,
+    ) -> Result<StartedProcess, SandboxError> {
         let ((stdout, out), (stderr, err)) = (self.pipe()?, self.pipe()?);
-        match seat.send(frame, &[out.as_fd(), err.as_fd()]) {
+        let (log, log_end) = process.log_variable.as_ref().map(|_| self.pipe()).transpose()?.unzip();
+        let theirs: Vec<_> = [&out, &err].into_iter().chain(&log_end).map(AsFd::as_fd).collect();
+        match seat.send(frame, &theirs) {
             Err(failure) if is_closed(&failure.source) => {} // killed meanwhile: its end is an event
             sent => sent?,
         }
-        drop((out, err));
+        drop((out, err, log_end));
         match receive(seat)? {
-            None => Ok((stdout, stderr)),
+            None => Ok(StartedProcess { process: ProcessId(pid), stdout, stderr, log }),
             Some(SeatNews::NoProgram { reason }) => {
                 Err(SandboxError::NoProgram { tried: process.programs.clone(), reason })
             }
@@ -221,6 +228,7 @@ impl Sandbox for ProcessSandbox {
             arguments: process.arguments.clone(),
             environment,
             data_mb: self.data_mb.get().copied(),
+            descriptor_variable: process.log_variable.clone(),
         };
         let frame = program.encode();
         if frame.len() > FRAME_BYTES {
@@ -228,11 +236,11 @@ impl Sandbox for ProcessSandbox {
             return Err(SandboxError::System { what, source: io::Error::from_raw_os_error(libc::E2BIG) });
         }
         let (seat, pid) = self.take_seat()?;
-        match self.execute(&seat, &frame, process) {
-            Ok((stdout, stderr)) => {
+        match self.execute((&seat, pid), &frame, process) {
+            Ok(started) => {
                 self.meter().iter().for_each(|meter| meter.set_emptying(false));
                 self.events.started(pid);
-                Ok(StartedProcess { process: ProcessId(pid), stdout, stderr })
+                Ok(started)
             }
             Err(error) => {
                 self.events.failed(pid);

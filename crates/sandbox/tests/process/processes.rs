@@ -1,8 +1,8 @@
 //! Starting, ending, signalling, starting again.
 
 use crate::Test;
-use crate::rig::{Rig, program, shell, wait_until};
-use hearth_sandbox::{ExitStatus, SandboxError, SandboxEvent};
+use crate::rig::{Rig, program, read_all, shell, wait_until};
+use hearth_sandbox::{ExitStatus, ProcessSpec, SandboxError, SandboxEvent, StartedProcess};
 use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -11,6 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_first_program_that_exists_runs", the_first_program_that_exists_runs),
     ("no_program_says_why", no_program_says_why),
     ("the_environment_is_passed_whole", the_environment_is_passed_whole),
+    ("a_third_descriptor_is_handed_on_when_asked_for", a_third_descriptor_is_handed_on_when_asked_for),
     ("signals_reach_the_group", signals_reach_the_group),
     ("a_reset_leaves_nobody_and_keeps_tmp", a_reset_leaves_nobody_and_keeps_tmp),
     ("orphans_by_the_thousand_change_nothing", orphans_by_the_thousand_change_nothing),
@@ -92,6 +93,20 @@ fn the_environment_is_passed_whole(rig: &Rig) {
     spec.environment.insert("LONGER".to_owned(), "x".repeat(300_000));
     assert!(matches!(sandbox.run_program(&spec), Err(SandboxError::System { .. })));
     assert_eq!(sandbox.output("echo still there"), "still there");
+}
+
+fn a_third_descriptor_is_handed_on_when_asked_for(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    // Open are those that were given, and the one that `ls` itself reads with.
+    let script = r#"[ -z "$LOG_FD" ] || echo framed >"/proc/self/fd/$LOG_FD"; ls /proc/self/fd | wc -l"#;
+    let asked = ProcessSpec { log_variable: Some("LOG_FD".to_owned()), ..shell(script) };
+    let StartedProcess { process, stdout, log, .. } = sandbox.sandbox.start(&asked).unwrap();
+    assert_eq!(read_all(stdout).trim(), "5");
+    assert_eq!(read_all(log.unwrap()), "framed\n");
+    assert_eq!(sandbox.exit_of(process), ExitStatus::Code(0));
+    let started = sandbox.sandbox.start(&shell(script)).unwrap();
+    assert_eq!(read_all(started.stdout).trim(), "4");
+    assert!(started.log.is_none());
 }
 
 fn signals_reach_the_group(rig: &Rig) {

@@ -172,7 +172,7 @@ pub(crate) fn shell(script: &str) -> ProcessSpec {
 pub(crate) fn program(programs: &[&str], arguments: &[&str]) -> ProcessSpec {
     let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
     let environment = BTreeMap::from([("PATH".to_owned(), "/bin".to_owned())]);
-    ProcessSpec { programs: own(programs), arguments: own(arguments), environment }
+    ProcessSpec { programs: own(programs), arguments: own(arguments), environment, log_variable: None }
 }
 
 impl TestSandbox<'_> {
@@ -234,7 +234,7 @@ fn read_both(started: StartedProcess) -> (String, String) {
     })
 }
 
-fn read_all(pipe: OwnedFd) -> String {
+pub(crate) fn read_all(pipe: OwnedFd) -> String {
     let (mut file, mut bytes) = (File::from(pipe), Vec::new());
     while wait_and_read(&mut file, &mut bytes) > 0 {}
     String::from_utf8_lossy(&bytes).into_owned()

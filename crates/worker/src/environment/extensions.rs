@@ -145,7 +145,7 @@ impl Driver {
     pub(super) fn on_extensions_launched(&mut self, generation: u32, launched: Launch) {
         let Some(waiting) = self.launched(generation) else { return };
         let Launch { started, failed } = launched;
-        for (place, StartedProcess { process, stdout, stderr }) in (0u8..).zip(started) {
+        for (place, StartedProcess { process, stdout, stderr, .. }) in (0u8..).zip(started) {
             self.extensions.running.push(Some(process));
             let sources = (Source::Extension { place, error: false }, Source::Extension { place, error: true });
             if let Err(error) = self.output.connect(sources, stdout, stderr) {

@@ -63,12 +63,13 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
         let names = layers::external_extensions(&directories).into_iter();
         names.map(|name| (name.clone(), extension(&name, environment.clone()))).collect()
     });
-    let process = ProcessSpec { programs, arguments, environment };
+    let process = ProcessSpec { programs, arguments, environment, log_variable: None };
     Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, log_stream, process, extensions, tree })
 }
 
 fn extension(name: &str, environment: BTreeMap<String, String>) -> ProcessSpec {
-    ProcessSpec { programs: vec![format!("/opt/{}/{name}", layers::FOLDER)], arguments: Vec::new(), environment }
+    let programs = vec![format!("/opt/{}/{name}", layers::FOLDER)];
+    ProcessSpec { programs, arguments: Vec::new(), environment, log_variable: None }
 }
 
 /// Starts the external extensions, one after the other, on a thread that may block; [`Message::ExtensionsLaunched`] says

@@ -173,7 +173,7 @@ impl Driver {
             }
             other => (ErrorType::SandboxFailure, launch::chain(&other)),
         });
-        let connected = started.and_then(|StartedProcess { process, stdout, stderr }| {
+        let connected = started.and_then(|StartedProcess { process, stdout, stderr, .. }| {
             let connected = self.output.connect((Source::Stdout, Source::Stderr), stdout, stderr);
             connected.map_err(|error| (ErrorType::SandboxFailure, error.to_string()))?;
             Ok(process)

@@ -245,7 +245,7 @@ impl Sandbox for FakeSandbox {
             drop(runtime);
             events.send(SandboxEvent::Exited { process: ProcessId(number), status }).unwrap_or_default();
         });
-        Ok(StartedProcess { process: ProcessId(number), stdout: out_end, stderr: err_end })
+        Ok(StartedProcess { process: ProcessId(number), stdout: out_end, stderr: err_end, log: None })
     }
 
     fn kill_processes(&self) -> Result<(), SandboxError> {
