@@ -7,6 +7,7 @@ pub mod event_stream;
 pub mod function;
 pub mod guest;
 pub mod layer;
+pub mod log_frame;
 pub mod model;
 pub mod payload;
 pub mod platform_event;

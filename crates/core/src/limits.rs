@@ -60,6 +60,8 @@ pub const POLICY_BYTES: usize = 20_480;
 pub const ZIP_ENTRIES: usize = 200_000;
 /// One log event, bytes (documented for CloudWatch Logs: 256 KB).
 pub const LOG_EVENT_BYTES: usize = 262_144;
+/// How old a log event may be when it comes, milliseconds (documented for CloudWatch Logs: 14 days).
+pub const LOG_EVENT_AGE_MS: i64 = 14 * 24 * 60 * 60 * 1_000;
 /// `X-Amz-Log-Result` before base64, bytes (documented).
 pub const LOG_TAIL_BYTES: usize = 4_096;
 /// Log output of one invocation that is kept, bytes (ours: a handler that prints for ever must not fill the disk).

@@ -16,6 +16,11 @@ const PATH: &str = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin";
 const LD_LIBRARY_PATH: &str =
     "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib";
 
+/// The number of the descriptor that a runtime's client writes its log to, in frames.
+const LOG_DESCRIPTOR: &str = "_LAMBDA_TELEMETRY_LOG_FD";
+/// The languages whose clients know it. They take it out of the environment before the function sees it.
+const FRAMING: [&str; 5] = ["dotnet", "java", "nodejs", "python", "ruby"];
+
 /// What extensions do not get.
 const RUNTIME_ONLY: [&str; 7] = [
     "AWS_EXECUTION_ENV",
@@ -73,6 +78,12 @@ pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree, log_str
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
     ]));
     variables
+}
+
+/// The variable for a pipe that the runtime's client writes framed messages to, if its client knows such a pipe: those of
+/// AWS do; a `bootstrap` of the customer's own has standard output and error (recorded for `provided.al2023`).
+pub(crate) fn of_log(tree: &RuntimeTree) -> Option<&'static str> {
+    FRAMING.iter().any(|language| tree.name.starts_with(language)).then_some(LOG_DESCRIPTOR)
 }
 
 /// Everything an extension finds in its environment: what the runtime has, without what is the runtime's own.

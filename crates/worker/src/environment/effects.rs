@@ -53,6 +53,7 @@ impl Driver {
         self.extensions.renew();
         // What is left of the processes before.
         self.drain();
+        self.log.renew();
         self.output = Output::default();
         self.result = None;
         self.earlier_init_error = self.init_error.take().filter(|_| phase == InitPhase::Invoke);

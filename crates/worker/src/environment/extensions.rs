@@ -147,8 +147,8 @@ impl Driver {
         let Launch { started, failed } = launched;
         for (place, StartedProcess { process, stdout, stderr, .. }) in (0u8..).zip(started) {
             self.extensions.running.push(Some(process));
-            let sources = (Source::Extension { place, error: false }, Source::Extension { place, error: true });
-            if let Err(error) = self.output.connect(sources, stdout, stderr) {
+            let source = |error| Source::Extension { place, error };
+            if let Err(error) = self.output.connect([(source(false), stdout), (source(true), stderr)]) {
                 tracing::error!(%error, environment = self.me.id, "the output of an extension cannot be read");
                 return self.feed(Event::Lost);
             }

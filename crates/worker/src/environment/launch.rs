@@ -63,7 +63,8 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
         let names = layers::external_extensions(&directories).into_iter();
         names.map(|name| (name.clone(), extension(&name, environment.clone()))).collect()
     });
-    let process = ProcessSpec { programs, arguments, environment, log_variable: None };
+    let log_variable = variables::of_log(&tree).map(str::to_owned);
+    let process = ProcessSpec { programs, arguments, environment, log_variable };
     Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, log_stream, process, extensions, tree })
 }
 

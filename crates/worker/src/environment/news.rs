@@ -173,8 +173,10 @@ impl Driver {
             }
             other => (ErrorType::SandboxFailure, launch::chain(&other)),
         });
-        let connected = started.and_then(|StartedProcess { process, stdout, stderr, .. }| {
-            let connected = self.output.connect((Source::Stdout, Source::Stderr), stdout, stderr);
+        let connected = started.and_then(|StartedProcess { process, stdout, stderr, log }| {
+            let frames = log.map(|log| (Source::Frames, log));
+            let pipes = frames.into_iter().chain([(Source::Stdout, stdout), (Source::Stderr, stderr)]);
+            let connected = self.output.connect(pipes);
             connected.map_err(|error| (ErrorType::SandboxFailure, error.to_string()))?;
             Ok(process)
         });

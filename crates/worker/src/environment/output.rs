@@ -9,7 +9,7 @@ use tokio::net::unix::pipe::Receiver;
 
 const BLOCK: usize = 16 * 1024;
 
-/// Standard output and standard error of one generation of processes.
+/// Standard output, standard error and frames of one generation of processes.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     pipes: Vec<(Source, Receiver)>,
@@ -17,9 +17,10 @@ pub(super) struct Output {
 
 impl Output {
     /// Takes the read ends (non-blocking) of one process.
-    pub(super) fn connect(&mut self, sources: (Source, Source), stdout: OwnedFd, stderr: OwnedFd) -> io::Result<()> {
-        let (stdout, stderr) = (Receiver::from_owned_fd_unchecked(stdout)?, Receiver::from_owned_fd_unchecked(stderr)?);
-        self.pipes.extend([(sources.0, stdout), (sources.1, stderr)]);
+    pub(super) fn connect(&mut self, pipes: impl IntoIterator<Item = (Source, OwnedFd)>) -> io::Result<()> {
+        for (source, pipe) in pipes {
+            self.pipes.push((source, Receiver::from_owned_fd_unchecked(pipe)?));
+        }
         Ok(())
     }
 

@@ -124,8 +124,8 @@ fn field<'a>(report: &'a str, name: &str) -> Option<&'a str> {
 /// one with JSON at its end of Node.js's.
 fn thrown(message: &str) -> Option<String> {
     let text = if let Some(python) = message.strip_prefix("[ERROR] ") {
-        // Its lines end in carriage returns, so that the log takes them for one event.
-        let first = python.split(['\r', '\n']).next()?;
+        // The lines of its traceback follow in the same event.
+        let first = python.lines().next()?;
         // What a function logs itself has time and request id before the text, with tabs.
         (!first.contains('\t')).then(|| first.to_owned())?
     } else {
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(line(&mut reader, &timeout), "200 failed: timeout · 12.4 ms · 38/128 MB");
         let crash = format!("{REPORT}Status: error\tError Type: Runtime.ExitError\t\n");
         assert_eq!(line(&mut reader, &crash), "200 failed: Runtime.ExitError · 12.4 ms · 38/128 MB");
-        let python = "[ERROR] RuntimeError: no\rTraceback (most recent call last):\r  File\n";
+        let python = "[ERROR] RuntimeError: no\nTraceback (most recent call last):\n  File";
         assert_eq!(reader.read("s", python), Line::Said);
         assert_eq!(reader.read("other", &format!("{REPORT}\n")), reader.read("third", &format!("{REPORT}\n")));
         assert_eq!(line(&mut reader, REPORT), "200 failed: RuntimeError: no · 12.4 ms · 38/128 MB");
