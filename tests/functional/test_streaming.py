@@ -6,13 +6,15 @@ test makes once it has the chunk.
 
 import base64
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from support.functions import PRESENT, REPORT, Function, zipped
-from support.service import PATIENCE_S, TARGET, wait_for
+from support.service import HEARTH, PATIENCE_S, TARGET, wait_for
 
 CODE = "stream.mjs"
 NODE = "nodejs20.x"
@@ -271,3 +273,39 @@ def test_a_stop_ends_what_is_under_way(services):
     service.stop()
     rest, complete = stream.rest()
     assert (rest, complete["ErrorCode"]) == (b"", "ServiceException")
+
+
+def test_hearth_invoke_prints_the_answer_as_it_comes(service, function):
+    made = function(CODE, NODE, Timeout=PATIENCE_S)
+    invoke = subprocess.Popen(
+        [HEARTH, "invoke", "--stream", "--tail", made.name, "-p", '{"chunks": ["one", "two"], "wait": true}'],
+        env={**os.environ, "HEARTH_ENDPOINT": service.endpoint},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with invoke:
+        assert invoke.stdout.read(3) == b"one"
+        environment = made.environment("Invoke")
+        assert not environment.reached("at-two"), "the handler has not gone on"
+        environment.release("go-one")
+        assert invoke.stdout.read(3) == b"two"
+        environment.release("go-two")
+        rest, log = invoke.communicate(timeout=PATIENCE_S)
+    assert (invoke.returncode, rest) == (0, b"")
+    assert b"streams 2 chunks" in log and b"REPORT RequestId" in log
+
+
+def test_hearth_invoke_says_how_a_stream_failed(service, function):
+    made = function(CODE, NODE)
+    failed = service.hearth("invoke", "--stream", made.name, "-p", '{"chunks":["part"],"then":"throw"}', check=False)
+    assert (failed.returncode, failed.stdout) == (1, "part")
+    assert failed.stderr.startswith("Unhandled: {") and '"errorMessage":"in the middle"' in failed.stderr
+    options = ("--json", "invoke", "--stream", made.name, "-p")
+    lines = service.hearth(*options, '{"chunks":["part"],"then":"throw"}', check=False).stdout.splitlines()
+    part, complete = (json.loads(line) for line in lines)
+    assert part == {"PayloadChunk": "part"} and complete["InvokeComplete"]["ErrorCode"] == "Unhandled"
+    lines = service.hearth(*options, '{"then":"count"}').stdout.splitlines()
+    assert [list(json.loads(line)) for line in lines] == [["PayloadChunk"], ["InvokeComplete"]]
+    assert "REPORT RequestId" in json.loads(lines[1])["InvokeComplete"]["LogResult"]
+    missing = service.hearth("invoke", "--stream", "absent", check=False)
+    assert missing.returncode != 0 and "Function not found" in missing.stderr

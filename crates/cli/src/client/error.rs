@@ -1,6 +1,7 @@
 //! Why a call to the service failed, and how AWS's errors are read.
 
 use super::Answer;
+use hearth_api::event_stream::Broken;
 use http::StatusCode;
 use serde_json::Value;
 
@@ -40,6 +41,20 @@ pub(crate) enum ClientError {
         what: String,
         /// Why.
         source: hyper::Error,
+    },
+    /// A stream of events that is none.
+    #[error("read the events that answer {what}")]
+    Events {
+        /// The request.
+        what: String,
+        /// What is wrong with it.
+        source: Broken,
+    },
+    /// A stream that ended before its last event.
+    #[error("the events that answer {what} break off")]
+    CutOff {
+        /// The request.
+        what: String,
     },
     /// A request that HTTP cannot carry.
     #[error("build the request to {what}")]

@@ -4,17 +4,21 @@
 //! behalf and in which region a request is made.
 
 mod error;
+mod streaming;
 mod target;
 
 pub(crate) use error::ClientError;
+pub(crate) use streaming::Streaming;
 pub(crate) use target::{Target, account, region};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -85,11 +89,31 @@ impl Client {
         headers: &[(HeaderName, &str)],
         body: Bytes,
     ) -> Result<Answer, ClientError> {
-        let mut request = Request::builder().method(method).uri(format!("{}/{path}", self.endpoint));
-        for (name, value) in headers {
-            request = request.header(name, *value);
+        self.send(path, self.to_lambda(method, path, headers), body).await
+    }
+
+    /// A request to Lambda's REST API whose answer is a stream of events.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        headers: &[(HeaderName, &str)],
+        body: Bytes,
+    ) -> Result<Streaming, ClientError> {
+        let (head, body) = self.request(path, self.to_lambda(Method::POST, path, headers), body).await?.into_parts();
+        if head.status.is_success() {
+            return Ok(Streaming::new(path, body));
         }
-        self.send(path, self.sign(request, Service::Lambda), body).await
+        Err(error::refusal(&whole(path, head, body).await?))
+    }
+
+    fn to_lambda(&self, method: Method, path: &str, headers: &[(HeaderName, &str)]) -> http::request::Builder {
+        let request = Request::builder().method(method).uri(format!("{}/{path}", self.endpoint));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
+        self.sign(request, Service::Lambda)
     }
 
     /// A request to CloudWatch Logs.
@@ -133,21 +157,35 @@ impl Client {
     }
 
     async fn send(&self, what: &str, request: http::request::Builder, body: Bytes) -> Result<Answer, ClientError> {
+        let (head, body) = self.request(what, request, body).await?.into_parts();
+        let answer = whole(what, head, body).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(error::refusal(&answer)) }
+    }
+
+    async fn request(
+        &self,
+        what: &str,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
         let named = || what.to_owned();
         let request = request.body(Full::new(body)).map_err(|source| ClientError::Request { what: named(), source })?;
-        let response = self.http.request(request).await.map_err(|source| {
+        self.http.request(request).await.map_err(|source| {
             let endpoint = self.endpoint.clone();
             if source.is_connect() {
                 ClientError::Unreachable { endpoint, source }
             } else {
                 ClientError::Lost { endpoint, what: named(), source }
             }
-        })?;
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.map_err(|source| ClientError::Broken { what: named(), source })?.to_bytes();
-        let answer = Answer { status: head.status, headers: head.headers, body };
-        if answer.status.is_success() { Ok(answer) } else { Err(error::refusal(&answer)) }
+        })
     }
+}
+
+/// The answer with its whole body.
+async fn whole(what: &str, head: Parts, body: Incoming) -> Result<Answer, ClientError> {
+    let broken = |source| ClientError::Broken { what: what.to_owned(), source };
+    let body = body.collect().await.map_err(broken)?.to_bytes();
+    Ok(Answer { status: head.status, headers: head.headers, body })
 }
 
 /// `text` as one segment of a path.

@@ -1,5 +1,7 @@
 //! `hearth invoke`: one event for one function, its answer to standard output.
 
+mod stream;
+
 use crate::client::{self, Answer, Client, Target};
 use crate::output::{Output, json_line};
 use anyhow::Context as _;
@@ -25,6 +27,9 @@ pub(crate) struct InvokeArgs {
     /// Print the end of the invocation's log to standard error
     #[arg(long, conflicts_with = "invocation_type")]
     tail: bool,
+    /// Print the answer as the function writes it (InvokeWithResponseStream)
+    #[arg(long, conflicts_with = "invocation_type")]
+    stream: bool,
     /// Do not wait for the answer (Event), or only check that the call is allowed (DryRun)
     #[arg(long = "type", value_enum, value_name = "TYPE")]
     invocation_type: Option<InvocationType>,
@@ -46,7 +51,8 @@ enum InvocationType {
 ///
 /// # Errors
 ///
-/// When the service cannot be reached or refuses; a function that fails is exit code 1 without an error.
+/// When the service cannot be reached or refuses, or a streamed answer breaks off; a function that fails is exit code 1
+/// without an error.
 pub(crate) async fn run(args: InvokeArgs, output: Output) -> anyhow::Result<ExitCode> {
     let client = Client::new(&args.target.completed(|name| std::env::var(name).ok()))?;
     let payload = payload(&args.payload)?;
@@ -60,7 +66,13 @@ pub(crate) async fn run(args: InvokeArgs, output: Output) -> anyhow::Result<Exit
     if args.tail || (output.json && args.invocation_type.is_none()) {
         headers.push((LOG_TYPE, "Tail"));
     }
-    let path = format!("2015-03-31/functions/{}/invocations", client::segment(&args.name));
+    let name = client::segment(&args.name);
+    if args.stream {
+        let path = format!("2021-11-15/functions/{name}/response-streaming-invocations");
+        let answer = client.stream(&path, &headers, payload).await?;
+        return stream::print(answer, args.tail, output).await;
+    }
+    let path = format!("2015-03-31/functions/{name}/invocations");
     let answer = client.lambda(Method::POST, &path, &headers, payload).await?;
     let failed = answer.header("x-amz-function-error").is_some();
     if output.json {
