@@ -74,16 +74,19 @@ fn one(
     sandbox.usage()?;
     spent("5 usage", begin);
     let begin = Instant::now();
+    sandbox.socket()?;
+    spent("6 socket inside", begin);
+    let begin = Instant::now();
     sandbox.kill_processes()?;
     while runtime.block_on(events.recv()).is_some_and(|event| event != SandboxEvent::Empty) {}
-    spent("6 kill until empty", begin);
+    spent("7 kill until empty", begin);
     drop(started);
     let begin = Instant::now();
     sandbox.start(&sleeper)?;
-    spent("7 start again", begin);
+    spent("8 start again", begin);
     let begin = Instant::now();
     sandbox.terminate()?;
-    spent("8 terminate", begin);
+    spent("9 terminate", begin);
     Ok(())
 }
 

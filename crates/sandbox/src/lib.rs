@@ -41,6 +41,14 @@ pub trait Sandbox: Send + Sync + Debug {
     /// [`SandboxError`] if they were taken before.
     fn take_sockets(&self) -> Result<Sockets, SandboxError>;
 
+    /// A TCP socket of the sandbox's own network, not connected, close-on-exec and non-blocking: whoever has it reaches
+    /// what listens inside at 127.0.0.1. Blocks for some 100 µs.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]
+    fn socket(&self) -> Result<OwnedFd, SandboxError>;
+
     /// Gives the blank sandbox its function: limits and mounts. Once, ever. Blocks for about a millisecond.
     ///
     /// # Errors

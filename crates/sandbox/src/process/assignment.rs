@@ -4,12 +4,12 @@
 //! nothing else of it, and PID 1 has long lost the right to mount.
 
 use super::files::Files;
+use super::threads::on_its_own_thread;
 use crate::{Assignment, SandboxError};
 use hearth_init::mount::{READ_ONLY, Tree, make_all_private};
-use hearth_init::{Failure, Trying, sys};
+use hearth_init::{Trying, sys};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 /// The sandbox that gets the mounts.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) fn mount(
         [layer] => trees.push(("/opt", Tree::of(layer)?.mapped(READ_ONLY, target.user_namespace)?)),
         layers => trees.push(("/opt", merge(files, layers, target.user_namespace)?)),
     }
-    on_its_own_thread(|| {
+    on_its_own_thread("hearth-mounter", || {
         sys::unshare(libc::CLONE_FS)?;
         sys::enter_namespace(target.pidfd, libc::CLONE_NEWNS)?;
         trees.iter().try_for_each(|(path, tree)| tree.attach(Path::new(path)))
@@ -54,7 +54,7 @@ fn last_of_each(layers: &[PathBuf]) -> Vec<&Path> {
 /// namespace that ends with the thread. The overlay keeps what it needs.
 fn merge(files: &Files, layers: &[&Path], user_namespace: BorrowedFd<'_>) -> Result<Tree, SandboxError> {
     let points: Vec<PathBuf> = (0..layers.len()).map(|index| files.layer(index)).collect::<Result<_, _>>()?;
-    on_its_own_thread(|| {
+    on_its_own_thread("hearth-mounter", || {
         sys::unshare(libc::CLONE_NEWNS)?;
         make_all_private()?;
         for (layer, point) in layers.iter().zip(&points) {
@@ -64,20 +64,6 @@ fn merge(files: &Files, layers: &[&Path], user_namespace: BorrowedFd<'_>) -> Res
         rustix::process::chdir(&files.layers).trying(|| format!("enter {}", files.layers.display()))?;
         let topmost_first: Vec<String> = (0..layers.len()).rev().map(|index| index.to_string()).collect();
         Tree::mount("overlay", &[("lowerdir", &topmost_first.join(":"))], READ_ONLY)
-    })
-}
-
-/// Runs something that leaves its thread in a state nobody else may inherit.
-fn on_its_own_thread<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, SandboxError> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("hearth-mounter".to_owned())
-            .spawn_scoped(scope, work)
-            .trying(|| "start a thread that mounts".to_owned())?;
-        match thread.join() {
-            Ok(done) => done.map_err(SandboxError::from),
-            Err(_) => Err(SandboxError::Gone("the thread that mounts")),
-        }
     })
 }
 

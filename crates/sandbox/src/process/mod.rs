@@ -23,6 +23,7 @@ mod sandbox;
 mod spawner;
 pub mod standing;
 mod teardown;
+mod threads;
 mod tmp;
 mod user_namespace;
 mod watchdog;

@@ -7,6 +7,7 @@ use super::cgroups::{self, Entry, Group};
 use super::news::{self, Events, NEWS_BYTES};
 use super::spawner::Prepared;
 use super::teardown::{take_down, wait_for};
+use super::threads::socket_inside;
 use super::watchdog::{DATA_SLACK_MB, Meter};
 use crate::{Assignment, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sockets, StartedProcess, Usage};
 use hearth_api::guest::{FRAME_BYTES, Order, Program, SeatNews};
@@ -197,6 +198,10 @@ impl Sandbox for ProcessSandbox {
     fn take_sockets(&self) -> Result<Sockets, SandboxError> {
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         sockets.take().ok_or(SandboxError::Misused("the sockets of a sandbox can be taken once"))
+    }
+
+    fn socket(&self) -> Result<OwnedFd, SandboxError> {
+        socket_inside(self.prepared.pidfd.as_fd())
     }
 
     fn assign(&self, assignment: &Assignment) -> Result<(), SandboxError> {

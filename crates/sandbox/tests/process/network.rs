@@ -2,19 +2,20 @@
 
 use crate::Test;
 use crate::rig::{Rig, TestSandbox, config, wait_until};
-use hearth_core::network::Mode;
+use hearth_core::network::{Mode, RUNTIME_API_PORT, SERVICE};
 use hearth_init::netlink::{Netlink, attributes};
 use hearth_init::sys;
 use hearth_sandbox::process::{NetworkConfig, NetworkWish, ProcessConfig, ProcessSandboxes};
 use hearth_sandbox::{ExitStatus, Sandboxes};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 use std::thread;
 
 pub(crate) const TESTS: &[Test] = &[
     ("resolvers_and_ports_are_there_in_both_modes", resolvers_and_ports_are_there_in_both_modes),
+    ("a_socket_of_the_sandbox_reaches_what_listens_inside", a_socket_of_the_sandbox_reaches_what_listens_inside),
     ("nat_leads_out_and_nowhere_else", nat_leads_out_and_nowhere_else),
     ("nat_takes_back_what_it_changed", nat_takes_back_what_it_changed),
     ("nat_of_a_killed_service_is_swept", nat_of_a_killed_service_is_swept),
@@ -94,6 +95,22 @@ fn resolvers_and_ports_are_there_in_both_modes(rig: &Rig) {
     served.join().unwrap();
     drop(sandbox);
     sandboxes.stop().unwrap();
+}
+
+fn a_socket_of_the_sandbox_reaches_what_listens_inside(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    // The Runtime API's address is on loopback inside, and nowhere else: who gets through is inside.
+    let listener = sandbox.sandbox.take_sockets().unwrap().runtime_api;
+    let socket = sandbox.sandbox.socket().unwrap();
+    let address = rustix::net::SocketAddrV4::new(SERVICE, RUNTIME_API_PORT);
+    let connecting = rustix::net::connect(&socket, &address);
+    assert!(matches!(connecting, Ok(()) | Err(rustix::io::Errno::INPROGRESS)), "{connecting:?}");
+    let (_, client) = listener.accept().unwrap();
+    assert!(client.ip().is_loopback() || client.ip() == SERVICE, "{client}");
+    drop((socket, listener));
+    let after = sandbox.sandbox.socket().unwrap();
+    let refused = rustix::net::connect(&after, &rustix::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1));
+    assert!(refused.is_err(), "nobody of the host's answers");
 }
 
 fn nat_leads_out_and_nowhere_else(rig: &Rig) {

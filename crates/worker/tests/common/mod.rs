@@ -22,6 +22,7 @@ use hearth_worker::{Worker, WorkerConfig};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -223,6 +224,10 @@ impl Sandbox for FakeSandbox {
             lambda_api: listener(),
             exposed: vec![],
         })
+    }
+
+    fn socket(&self) -> Result<OwnedFd, SandboxError> {
+        Err(SandboxError::Misused("a fake has no network of its own"))
     }
 
     fn assign(&self, _assignment: &Assignment) -> Result<(), SandboxError> {
