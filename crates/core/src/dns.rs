@@ -2,7 +2,8 @@
 //!
 //! It refuses to look into answers: they come from outside, go to hostile code, and need only the right id and question.
 
-use crate::network::{HOST_NAME, SERVICE};
+use crate::network::NAMES;
+use std::net::Ipv4Addr;
 
 /// A question's head: everything before its name.
 const HEAD: usize = 12;
@@ -61,11 +62,15 @@ impl<'a> Query<'a> {
         Ok(Self { message, end: end + 4, kind, class })
     }
 
-    /// Whether it asks for the host's name.
+    /// The address that the name has which it asks for, if that is one of ours.
     #[must_use]
-    pub fn is_for_host(&self) -> bool {
+    pub fn own_address(&self) -> Option<Ipv4Addr> {
+        NAMES.iter().find(|(name, _)| self.is_for(name)).map(|(_, address)| *address)
+    }
+
+    fn is_for(&self, name: &str) -> bool {
         let mut rest = self.name();
-        for wanted in HOST_NAME.split('.') {
+        for wanted in name.split('.') {
             let Some((length, after)) = rest.split_first() else { return false };
             let Some((label, after)) = after.split_at_checked(usize::from(*length)) else { return false };
             if !label.eq_ignore_ascii_case(wanted.as_bytes()) {
@@ -80,9 +85,9 @@ impl<'a> Query<'a> {
         self.message.get(HEAD..self.end - 4).unwrap_or_default()
     }
 
-    /// The answer to a question for the host's name: its address inside, or nothing of the kind that was asked for.
+    /// The answer to a question for a name of ours: its address, or nothing of the kind that was asked for.
     #[must_use]
-    pub fn answer_host(&self) -> Vec<u8> {
+    pub fn answer(&self, address: Ipv4Addr) -> Vec<u8> {
         let mut answer = reply_flags(self.message, self.end, 0);
         if self.kind == TYPE_A && self.class == CLASS_IN {
             if let Some(count) = answer.get_mut(7) {
@@ -92,7 +97,7 @@ impl<'a> Query<'a> {
             answer.extend([0xC0, 12, 0, 1, 0, 1]);
             answer.extend(TTL_S.to_be_bytes());
             answer.extend([0, 4]);
-            answer.extend(SERVICE.octets());
+            answer.extend(address.octets());
         }
         answer
     }
@@ -192,25 +197,33 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_name_has_one_address() {
+    fn names_of_ours_have_one_address() {
+        let own = |asked: &[u8]| {
+            let query = Query::read(asked).expect("a query");
+            query.answer(query.own_address().expect("ours"))
+        };
         let asked = query("Host.HEARTH.internal", TYPE_A);
-        let answer = Query::read(&asked).expect("a query").answer_host();
+        let answer = own(&asked);
         assert_eq!(answer[..12], [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
         assert_eq!(answer[12..asked.len()], asked[12..]);
         assert_eq!(answer[answer.len() - 6..], [0, 4, 169, 254, 100, 1]);
-        let asked = query(HOST_NAME, 28);
-        let answer = Query::read(&asked).expect("a query").answer_host();
+        for name in ["sandbox.localdomain", "sandbox"] {
+            assert!(own(&query(name, TYPE_A)).ends_with(&[0, 4, 127, 0, 0, 1]), "{name}");
+        }
+        let asked = query("sandbox.localdomain", 28);
+        let answer = own(&asked);
         assert_eq!((answer.len(), &answer[..8]), (asked.len(), [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 0].as_slice()));
     }
 
     #[test]
-    fn only_the_hosts_name_is_the_hosts() {
+    fn only_our_names_are_ours() {
+        let own = |asked: &[u8]| Query::read(asked).expect("a query").own_address();
         for other in ["hearth.internal", "x.host.hearth.internal", "host.hearth.internal.x", "host.hearth.interna", ""]
         {
-            let asked = query(other, TYPE_A);
-            assert!(!Query::read(&asked).expect("a query").is_for_host(), "{other}");
+            assert_eq!(own(&query(other, TYPE_A)), None, "{other}");
         }
-        assert!(Query::read(&query("HOST.hearth.internal", 99)).expect("a query").is_for_host());
+        assert_eq!(own(&query("localdomain", TYPE_A)), None);
+        assert_eq!(own(&query("HOST.hearth.internal", 99)), Some(Ipv4Addr::new(169, 254, 100, 1)));
     }
 
     #[test]
@@ -258,7 +271,7 @@ mod tests {
         fn nothing_panics_and_answers_are_answers(message in proptest::collection::vec(any::<u8>(), 0..600), id: u16) {
             match Query::read(&message) {
                 Ok(query) => {
-                    for answer in [query.answer_host(), query.refuse(Code::NoSuchName), query.truncated()] {
+                    for answer in [query.answer(Ipv4Addr::LOCALHOST), query.refuse(Code::NoSuchName), query.truncated()] {
                         prop_assert_eq!(&answer[..2], &message[..2]);
                         prop_assert!(answer[2] & 0x80 != 0 && answer.len() <= message.len() + 16);
                     }

@@ -20,6 +20,11 @@ pub const DNS_PORT: u16 = 53;
 /// The name that stands for the machine the service runs on (ours).
 pub const HOST_NAME: &str = "host.hearth.internal";
 
+/// The names that the service answers inside by itself, and their addresses: the machine it runs on, and the environment
+/// as its extensions know it, where they listen for telemetry (documented).
+pub const NAMES: [(&str, Ipv4Addr); 3] =
+    [(HOST_NAME, SERVICE), ("sandbox.localdomain", Ipv4Addr::LOCALHOST), ("sandbox", Ipv4Addr::LOCALHOST)];
+
 /// Where functions may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -33,8 +33,10 @@ pub(super) enum Way {
 impl Names {
     /// The answer that needs nobody else.
     fn at_once(&self, query: &Query<'_>) -> Option<Vec<u8>> {
+        if let Some(address) = query.own_address() {
+            return Some(query.answer(address));
+        }
         match self {
-            _ if query.is_for_host() => Some(query.answer_host()),
             Self::OfHostOnly => Some(query.refuse(Code::NoSuchName)),
             Self::Forwarded(_) => None,
         }
