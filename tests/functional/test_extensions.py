@@ -6,10 +6,10 @@ import uuid
 
 import pytest
 
-from support.functions import REPORT, SOURCES, Function, zipped
+from support.extensions import layer, logged, place
+from support.functions import REPORT, Function, zipped
 from support.service import TARGET, wait_for
 
-LIBRARY = (SOURCES / "extension.sh").read_text()
 SERVE = 'register \'"INVOKE", "SHUTDOWN"\'; serve'
 SHUTDOWN = '"eventType":"SHUTDOWN"'
 # Python's main thread, where its signal handlers run, is inside of the runtime client's C until 3.12.
@@ -20,14 +20,6 @@ ANSWER = {
     "export const handler = async (event, context) => context.awsRequestId;",
 }
 FILE = {"python3.11": "app.py", "nodejs20.x": "index.mjs"}
-
-
-def layer(service, extensions, executable=True, **files):
-    """Publishes extensions in shell ({name: what it does}) as a layer; gives its ARN."""
-    files |= {f"extensions/{name}": LIBRARY + body for name, body in extensions.items()}
-    content = zipped(files, executable=files if executable else ())
-    name = f"l-{uuid.uuid4().hex[:12]}"
-    return service.client().publish_layer_version(LayerName=name, Content={"ZipFile": content})["LayerVersionArn"]
 
 
 def answering(runtime="python3.11"):
@@ -49,16 +41,6 @@ class Later:
         self.thread.join()
         assert self.answer is not None, "the invoke failed"
         return self.answer
-
-
-def logged(function, text):
-    """Waits until a line of the log contains `text`; gives the log's lines."""
-    wait_for(text, lambda: any(text in line for line in function.log().splitlines()))
-    return function.log().splitlines()
-
-
-def place(lines, text):
-    return next(number for number, line in enumerate(lines) if text in line)
 
 
 def events_of(lines, name, kind):
