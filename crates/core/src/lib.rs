@@ -17,3 +17,4 @@ pub mod network;
 pub mod package;
 pub mod report;
 pub mod routing;
+pub mod telemetry;

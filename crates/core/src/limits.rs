@@ -74,6 +74,33 @@ pub const RUNTIME_API_HEAD_BYTES: usize = 64 * 1024;
 pub const RUNTIME_ERROR_BYTES: usize = 1 << 20;
 /// Connections one environment may hold open to its Runtime API (ours: each costs the service a descriptor).
 pub const RUNTIME_API_CONNECTIONS: usize = 64;
+/// Body of a subscription to telemetry, bytes (ours; a longest one has some hundreds).
+pub const SUBSCRIPTION_BYTES: usize = 64 * 1024;
+/// Events in one batch of telemetry: smallest choice, largest, default (documented).
+pub const TELEMETRY_MAX_ITEMS: (u64, u64, u64) = (1_000, 10_000, 10_000);
+/// Bytes of events in one batch of telemetry: smallest choice, largest, default (documented).
+pub const TELEMETRY_MAX_BYTES: (u64, u64, u64) = (262_144, 1_048_576, 262_144);
+/// How long the first event of a batch may wait for others, milliseconds: smallest choice, largest, default (documented).
+pub const TELEMETRY_TIMEOUT_MS: (u64, u64, u64) = (25, 30_000, 1_000);
+/// Events kept for one subscriber that does not take them, bytes (ours: the largest batch under way, and three more).
+pub const TELEMETRY_BYTES: usize = 4 << 20;
+/// What an event costs besides its text, bytes (ours).
+pub const TELEMETRY_RECORD_OVERHEAD_BYTES: usize = 64;
+/// How long a subscriber may take to accept a batch, milliseconds (ours).
+pub const TELEMETRY_ATTEMPT_MS: u64 = 5_000;
+/// How often a batch is sent to a subscriber that does not accept it (ours).
+pub const TELEMETRY_ATTEMPTS: u32 = 5;
+/// Pause before the second attempt, milliseconds; it doubles with each (ours).
+pub const TELEMETRY_PAUSE_MS: u64 = 50;
+/// What is said in Init before somebody subscribes, bytes that are kept for those who do (ours).
+pub const TELEMETRY_BACKLOG_BYTES: usize = 256 * 1024;
+/// Body of a subscriber's answer that is read, bytes (ours; nobody looks at it).
+pub const TELEMETRY_ANSWER_BYTES: usize = 64 * 1024;
+/// Head of a subscriber's answer, bytes (ours).
+pub const TELEMETRY_HEAD_BYTES: usize = 16 * 1024;
+/// How long the end waits for events that are under way to subscribers before extensions are told of it, milliseconds
+/// (observed, RIE for managed instances: 1 s).
+pub const TELEMETRY_FLUSH_MS: u64 = 1_000;
 /// Concurrent executions of one account and region (documented default).
 pub const ACCOUNT_CONCURRENCY: u32 = 1_000;
 /// Of those, how many cannot be reserved (documented).

@@ -8,7 +8,9 @@ use crate::ids::RequestId;
 pub struct Moment(pub u64);
 
 impl Moment {
-    pub(super) fn plus_ms(self, ms: u64) -> Self {
+    /// So many milliseconds later.
+    #[must_use]
+    pub fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms.saturating_mul(1_000)))
     }
 
