@@ -31,9 +31,11 @@ mod phase;
 mod progress;
 mod stopping;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 
-pub use outcome::{InitReport, InvocationReport, Outcome, Status};
+pub use outcome::{InitReport, InvocationReport, Outcome, RuntimeDone, Status};
 pub use phase::{Call, Ending, Moment, Phase, Reason, Stage, Step, Then, Turn};
 
 /// What happened.
@@ -149,8 +151,13 @@ pub enum Action {
     Dispatch(RequestId),
     /// Answer the caller, or end the answer that has begun: exactly once for each invocation.
     Complete(RequestId, Outcome),
+    /// Collect what was printed, then say that the runtime is done with the invocation: once for each that started, before
+    /// its report. Extensions may be at work still.
+    RuntimeDone(RuntimeDone),
     /// Collect what was printed, then write END and REPORT: exactly once for each invocation that started.
     Report(InvocationReport),
+    /// Say that the runtime's part of Init is over: once for each launch whose Init has an end, before its report.
+    InitRuntimeDone(InitReport),
     /// Say how Init went: exactly once for each launch whose Init has an end. (In text format, AWS's log shows failures
     /// only.)
     ReportInit(InitReport),
@@ -275,6 +282,7 @@ impl ExecutionEnvironment {
             }
             (P::Init { deadline, started, step: Step::Loading, waiting }, E::Next) => {
                 self.extensions.close();
+                Self::init_runtime_done(InitPhase::Init, now.since(started), Status::Success, out);
                 if self.extensions.are_ready() {
                     self.initialised(now, started, waiting, out)
                 } else {
@@ -289,11 +297,11 @@ impl ExecutionEnvironment {
                 E::RuntimeFailed { fault, .. } | E::ExtensionFailed { fault, .. },
             ) => {
                 let status = if step == Step::Reported { Status::InitError } else { Status::Error(self.first(fault)) };
-                self.report_init(InitPhase::Init, now.since(started), status, out);
+                self.fail_init(InitPhase::Init, step, now.since(started), status, out);
                 self.reset(now, Reason::Failure, None, waiting, out)
             }
-            (P::Init { started, waiting, .. }, E::Deadline) => {
-                self.report_init(InitPhase::Init, now.since(started), Status::Timeout, out);
+            (P::Init { started, step, waiting, .. }, E::Deadline) => {
+                self.fail_init(InitPhase::Init, step, now.since(started), Status::Timeout, out);
                 self.reset(now, Reason::Timeout, None, waiting, out)
             }
 
@@ -310,6 +318,7 @@ impl ExecutionEnvironment {
             }
             (P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Loading } }, E::Next) => {
                 self.extensions.close();
+                Self::init_runtime_done(InitPhase::Invoke, now.since(started), Status::Success, out);
                 let stage = if self.extensions.are_ready() {
                     self.started(now, started, call, out)
                 } else {
@@ -358,6 +367,7 @@ impl ExecutionEnvironment {
                 P::Invoke { call, deadline, started, stage: Stage::Answered { answer } }
             }
             (P::Invoke { call, deadline, started, stage: Stage::Answered { answer } }, E::Next) => {
+                out.push(A::RuntimeDone(RuntimeDone { request_id: call.request_id, status: answer.status() }));
                 if self.extensions.have_finished() {
                     self.finished(now, call, started, answer, out)
                 } else {

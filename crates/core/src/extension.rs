@@ -166,6 +166,12 @@ impl Extension {
         self.state
     }
 
+    /// Where it stands once Init is over: who runs was ready, and has been handed its first event in the same instant.
+    #[must_use]
+    pub fn state_after_init(&self) -> State {
+        if self.state == State::Running { State::Ready } else { self.state }
+    }
+
     /// The events it has registered for, in the order of the alphabet.
     pub fn events(&self) -> impl Iterator<Item = &'static str> {
         [(self.invoke, "INVOKE"), (self.shutdown, "SHUTDOWN")]

@@ -81,6 +81,10 @@ pub enum SystemLine {
     InitReport(Status),
     /// `platform.extension`, and whether that extension has come up.
     Extension(bool),
+    /// `platform.telemetrySubscription` and `platform.logsSubscription`
+    Subscription,
+    /// `platform.logsDropped`
+    Dropped,
     /// `platform.start`
     Start,
     /// `platform.runtimeDone`
@@ -94,13 +98,18 @@ impl SystemLine {
     #[must_use]
     pub const fn level(self) -> LogLevel {
         match self {
-            Self::InitStart | Self::Extension(true) | Self::Start | Self::Report(Status::Success) => LogLevel::Info,
+            Self::InitStart
+            | Self::Extension(true)
+            | Self::Subscription
+            | Self::Start
+            | Self::Report(Status::Success) => LogLevel::Info,
             Self::InitRuntimeDone(Status::Success)
             | Self::InitReport(Status::Success)
             | Self::RuntimeDone(Status::Success) => LogLevel::Debug,
             Self::InitRuntimeDone(_)
             | Self::InitReport(_)
             | Self::Extension(false)
+            | Self::Dropped
             | Self::RuntimeDone(_)
             | Self::Report(_) => LogLevel::Warn,
         }

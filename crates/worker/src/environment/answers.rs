@@ -15,7 +15,7 @@ impl Driver {
 
     /// The invocation has its outcome.
     pub(super) fn complete(&mut self, id: RequestId, outcome: Outcome) {
-        let in_pieces = self.answering.take().is_some();
+        self.answering = None;
         let result = match outcome {
             Outcome::Answered => self.result.take().unwrap_or_else(|| self.fatal(id, ErrorType::SandboxFailure)),
             Outcome::InitError => self.reported(id),
@@ -23,9 +23,9 @@ impl Driver {
             Outcome::Failed(ErrorType::RuntimeExitError) if self.earlier_init_error.is_some() => self.reported(id),
             Outcome::Failed(fault) => self.fatal(id, fault),
         };
-        // Of an answer in pieces, only the last is here.
-        let whole = outcome == Outcome::Answered && !in_pieces;
-        self.produced_bytes = whole.then_some(result.payload.len() as u64);
+        if let Some(arrival) = result.arrival {
+            self.spans.answered(self.node.clock, arrival);
+        }
         let response = InvokeResponse {
             payload: result.payload,
             function_error: result.function_error,
@@ -67,13 +67,14 @@ impl Driver {
 
     fn reported(&self, id: RequestId) -> RuntimeResult {
         match self.init_error.as_ref().or(self.earlier_init_error.as_ref()) {
-            Some((_, payload)) => RuntimeResult { payload: payload.clone(), function_error: true },
+            Some((_, payload)) => RuntimeResult { payload: payload.clone(), function_error: true, arrival: None },
             None => self.fatal(id, ErrorType::RuntimeUnknown),
         }
     }
 
     fn fatal(&self, id: RequestId, fault: ErrorType) -> RuntimeResult {
         let timeout_ms = u64::from(self.me.function.timeout_s) * 1_000;
-        RuntimeResult { payload: payload::fatal(id, fault, timeout_ms, &self.exit_text), function_error: true }
+        let payload = payload::fatal(id, fault, timeout_ms, &self.exit_text);
+        RuntimeResult { payload, function_error: true, arrival: None }
     }
 }

@@ -4,6 +4,7 @@
 use super::extensions::Processes;
 use super::launch::{self, Made};
 use super::output::Output;
+use super::spans::Spans;
 use super::{Delivery, Environment, Job, Message, Reply, RuntimeResult, Verdict};
 use crate::Node;
 use crate::inside::{Entrances, Inside};
@@ -52,8 +53,8 @@ pub(super) struct Driver {
     pub(super) asked_early: Vec<Message>,
     /// Dropped to cut off an answer that goes to its caller in pieces.
     pub(super) answering: Option<oneshot::Sender<()>>,
-    /// How large that was, until REPORT.
-    pub(super) produced_bytes: Option<u64>,
+    /// When what happened in the invocation that runs.
+    pub(super) spans: Spans,
     /// What the runtime reported from the Init under way, or the last one: type and payload.
     pub(super) init_error: Option<InitError>,
     /// What it had reported from the Init before: still more telling than the bare end of a second one.
@@ -187,7 +188,7 @@ impl Driver {
             output: Output::default(),
             result: None,
             answering: None,
-            produced_bytes: None,
+            spans: Spans::default(),
             init_error: None,
             earlier_init_error: None,
             exit_text: String::new(),

@@ -1,11 +1,11 @@
 //! Carries out what the lifecycle decided. An effect never fails upwards: failure is an event.
 
-use super::driver::{Driver, Early, InitError, Runtime};
+use super::driver::{Driver, Early, Runtime};
 use super::output::Output;
 use super::{Delivery, launch};
 use hearth_api::platform_event::{Instance, PlatformEvent};
 use hearth_core::billing;
-use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport};
+use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, RuntimeDone, Status};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_sandbox::SandboxError;
@@ -15,6 +15,8 @@ impl Driver {
         match action {
             Action::Launch { generation, phase } => self.launch(generation, phase),
             Action::LaunchRuntime => self.launch_runtime(self.machine.generation()),
+            Action::InitRuntimeDone(report) => self.init_runtime_done(&report),
+            Action::RuntimeDone(done) => self.runtime_done(done),
             Action::LogExtensions => self.log_extensions(),
             Action::Notify(id) => self.notify(id),
             Action::EndRuntime => self.end_runtime(),
@@ -61,9 +63,7 @@ impl Driver {
         self.sample_memory();
         self.memory.oom_kills_before = self.memory.oom_kills;
         self.memory.peak_bytes = 0;
-        if phase == InitPhase::Init {
-            self.log_init_start();
-        }
+        self.log_init_start(phase);
         self.limit_cpu(false);
         if self.extensions.programs.is_empty() {
             self.launch_runtime(generation);
@@ -77,15 +77,16 @@ impl Driver {
         launch::start(&self.me, &self.sandbox, &self.process, generation);
     }
 
-    fn log_init_start(&mut self) {
+    fn log_init_start(&mut self, phase: InitPhase) {
         let function = &self.me.function;
         let arn = format!("arn:aws:lambda:{}::runtime:{}", function.key.scope.region, self.tree.version_hash);
-        self.log.platform(&PlatformEvent::init_start(Instance {
-            runtime_version: &self.tree.version,
-            runtime_version_arn: &arn,
-            function_name: &function.key.name,
-            function_version: &function.version,
-            log_stream: &self.log_stream,
+        self.log.platform(&PlatformEvent::InitStart(Instance {
+            phase,
+            runtime_version: self.tree.version.clone(),
+            runtime_version_arn: arn,
+            function_name: function.key.name.clone(),
+            function_version: function.version.clone(),
+            log_stream: self.log_stream.clone(),
             memory_mb: function.memory_mb,
         }));
     }
@@ -103,7 +104,7 @@ impl Driver {
         self.drain();
         self.log.begin();
         self.memory.sampled = self.node.clock.now();
-        let version = &self.me.function.version;
+        let version = self.me.function.version.clone();
         self.log.platform(&PlatformEvent::Start { request_id: id, version });
         if let Some(job) = self.job(id) {
             job.started = true;
@@ -120,6 +121,7 @@ impl Driver {
         let Some(invocation) = self.job(id).map(|job| job.invocation.clone()) else { return };
         // Before the runtime can answer.
         self.me.observe(|snapshot| snapshot.expected = Some(id));
+        self.spans.dispatched(self.node.clock.now());
         let mut delivery = Ok(Delivery { invocation, deadline_ms });
         while let Some(waiting) = self.parked.pop() {
             match waiting.send(delivery) {
@@ -149,35 +151,66 @@ impl Driver {
         self.extensions.forget_requests();
     }
 
+    /// The runtime is done with an invocation, whatever its extensions do.
+    fn runtime_done(&mut self, done: RuntimeDone) {
+        self.drain_pipes();
+        let (duration_us, produced_bytes, spans) = self.spans.done(self.node.clock.now());
+        let reported = self.reported_error();
+        self.log.platform(&PlatformEvent::RuntimeDone { done, reported, duration_us, produced_bytes, spans });
+        if let Status::Error(fault) = done.status
+            && !self.exit_text.is_empty()
+        {
+            let (request_id, text, error_type) = (done.request_id, self.exit_text.clone(), fault.as_str());
+            self.log.platform(&PlatformEvent::Fault { request_id, text, error_type });
+        }
+    }
+
     fn report(&mut self, report: &InvocationReport) {
         self.drain();
         if matches!(self.runtime, Runtime::Running(_)) {
             self.sample_memory();
         }
-        let rule = self.node.config.billing;
         let memory_mb = self.me.function.memory_mb;
         let used_mb = self.memory.peak_bytes.div_ceil(1 << 20).clamp(1, u64::from(memory_mb));
         let id = report.request_id;
-        let produced_bytes = self.produced_bytes.take();
-        let init_error = error_type(self.init_error.as_ref().or(self.earlier_init_error.as_ref()));
-        self.log.platform(&PlatformEvent::runtime_done(report, produced_bytes, init_error));
-        let billed_ms = billing::billed_ms(rule, report.duration_us, report.init_us);
-        self.log.platform(&PlatformEvent::report(report, billed_ms, memory_mb, used_mb, init_error));
+        self.log.platform(&PlatformEvent::End(id));
+        let with_extensions = !self.machine.extensions().all().is_empty();
+        self.log.platform(&PlatformEvent::Report {
+            report: *report,
+            reported: self.reported_error(),
+            billed_ms: billing::billed_ms(self.node.config.billing, report.duration_us, report.init_us),
+            memory_mb: (memory_mb, used_mb),
+            spans: self.spans.over(self.node.clock.now(), with_extensions),
+        });
         self.log.flush();
         self.finish(id);
     }
 
+    fn init_runtime_done(&mut self, report: &InitReport) {
+        self.drain_pipes();
+        self.log.platform(&PlatformEvent::InitRuntimeDone(*report, self.reported_error()));
+    }
+
     fn report_init(&mut self, report: &InitReport) {
         self.drain();
-        let init_error = error_type(self.init_error.as_ref().or(self.earlier_init_error.as_ref()));
-        self.log.platform(&PlatformEvent::init_runtime_done(report, init_error));
-        self.log.platform(&PlatformEvent::init_report(report, init_error));
+        self.log.platform(&PlatformEvent::InitReport(*report, self.reported_error()));
+    }
+
+    /// The type of what the runtime has reported from its Init.
+    fn reported_error(&self) -> Option<String> {
+        let said = self.init_error.as_ref().or(self.earlier_init_error.as_ref());
+        Some(said.map_or(ErrorType::RuntimeUnknown.as_str(), |(error_type, _)| error_type).to_owned())
     }
 
     /// What the processes have printed up to now becomes log events.
     pub(super) fn drain(&mut self) {
-        self.output.drain(&mut self.log);
+        self.drain_pipes();
         self.log.end_lines();
+    }
+
+    /// The same, and what has no end yet may go on.
+    fn drain_pipes(&mut self) {
+        self.output.drain(&mut self.log);
     }
 
     pub(super) fn or_lost(&mut self, what: &str, done: Result<(), SandboxError>) {
@@ -186,9 +219,4 @@ impl Driver {
             self.follow_up.push_back(Event::Lost);
         }
     }
-}
-
-/// The type of what a runtime reported from its Init.
-fn error_type(said: Option<&InitError>) -> &str {
-    said.map_or(ErrorType::RuntimeUnknown.as_str(), |(error_type, _)| error_type)
 }

@@ -186,7 +186,7 @@ impl Driver {
     pub(super) fn log_extensions(&mut self) {
         self.drain();
         for extension in self.machine.extensions().all() {
-            self.log.platform(&PlatformEvent::extension(extension));
+            self.log.platform(&PlatformEvent::Extension(extension.clone()));
         }
     }
 

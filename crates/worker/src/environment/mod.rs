@@ -7,8 +7,10 @@ mod extensions;
 mod launch;
 mod news;
 mod output;
+mod spans;
 
 pub(crate) use extensions::{Call as ExtensionCall, Notice};
+pub(crate) use spans::Arrival;
 
 use crate::Node;
 use crate::pool::FunctionPool;
@@ -128,6 +130,8 @@ pub(crate) struct Delivery {
 pub(crate) struct RuntimeResult {
     pub(crate) payload: Bytes,
     pub(crate) function_error: bool,
+    /// How it came; `None` where the runtime has not answered, or with nothing that can be used.
+    pub(crate) arrival: Option<Arrival>,
 }
 
 /// What becomes of an answer in pieces.

@@ -83,10 +83,10 @@ impl LogWriter {
     }
 
     /// What the platform says. All of it comes through here, in the order in which it happens.
-    pub(crate) fn platform(&mut self, event: &PlatformEvent<'_>) {
+    pub(crate) fn platform(&mut self, event: &PlatformEvent) {
         let line = match self.format {
             LogFormat::Text => event.text(),
-            LogFormat::Json { system, .. } => (event.level() >= system).then(|| event.line(wall_ms())),
+            LogFormat::Json { system, .. } => (event.level() >= system).then(|| event.line(wall_ms())).flatten(),
         };
         line.into_iter().for_each(|line| self.push(line));
     }

@@ -1,7 +1,7 @@
 //! What becomes of output, read back from a stream in memory.
 
 use super::*;
-use hearth_core::environment::{InvocationReport, Status};
+use hearth_core::environment::{RuntimeDone, Status};
 use hearth_core::ids::RequestId;
 use hearth_core::limits::LOG_EVENT_BYTES;
 use hearth_store::StoreError;
@@ -30,10 +30,16 @@ fn writer_of(format: LogFormat) -> (Arc<Memory>, LogWriter) {
 #[test]
 fn json_format_has_records_for_lines_and_drops_what_is_below_the_levels() {
     let (memory, mut writer) = writer_of(LogFormat::Json { application: LogLevel::Warn, system: LogLevel::Info });
-    let report = |status| InvocationReport { request_id: RequestId(1), duration_us: 5, init_us: None, status };
-    writer.platform(&PlatformEvent::Start { request_id: RequestId(1), version: "$LATEST" });
-    writer.platform(&PlatformEvent::runtime_done(&report(Status::Success), None, ""));
-    writer.platform(&PlatformEvent::runtime_done(&report(Status::Timeout), None, ""));
+    let done = |status| PlatformEvent::RuntimeDone {
+        done: RuntimeDone { request_id: RequestId(1), status },
+        reported: None,
+        duration_us: 5,
+        produced_bytes: 0,
+        spans: Vec::new(),
+    };
+    writer.platform(&PlatformEvent::Start { request_id: RequestId(1), version: "$LATEST".to_owned() });
+    writer.platform(&done(Status::Success));
+    writer.platform(&done(Status::Timeout));
     writer.printed(Source::Stdout, b"plain\n{\"level\":\"error\",\"timestamp\":\"2026-01-01T00:00:00Z\"}\nend");
     writer.end_lines();
     writer.printed(Source::Stdout, b"{\"level\":\"info\",\"timestamp\":\"2026-01-01T00:00:00Z\"}\n");
@@ -76,7 +82,7 @@ fn a_line_without_end_is_cut_and_the_flood_is_bounded() {
 #[test]
 fn the_tail_is_the_last_four_kilobytes_of_one_invocation() {
     let (_, mut writer) = writer();
-    writer.platform(&PlatformEvent::Start { request_id: RequestId(1), version: "of the one before" });
+    writer.platform(&PlatformEvent::Start { request_id: RequestId(1), version: "of the one before".to_owned() });
     writer.begin();
     writer.printed(Source::Stdout, "a".repeat(10_000).as_bytes());
     writer.printed(Source::Stdout, b"\nend\n");

@@ -1,7 +1,7 @@
 //! One call of the Runtime API: read it within bounds, ask the environment's task, answer.
 
 use super::replies::{self, Reply};
-use crate::environment::{Begun, Environment, Message, RuntimeResult, Verdict};
+use crate::environment::{Arrival, Begun, Environment, Message, RuntimeResult, Verdict};
 use crate::payload;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use hearth_core::limits::{RESPONSE_PAYLOAD_BYTES, RUNTIME_ERROR_BYTES};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
 const PREFIX: &str = "/2018-06-01/";
@@ -70,6 +70,7 @@ impl Client<'_> {
     }
 
     async fn response(&self, id: &str, headers: &HeaderMap, body: Incoming) -> Result<Reply, Ended> {
+        let began = Instant::now();
         let Some(id) = self.expected(id) else { return Ok(refused(body).await) };
         let mode = headers.get("lambda-runtime-function-response-mode").map(http::HeaderValue::as_bytes);
         if !matches!(mode, None | Some(b"streaming")) {
@@ -88,9 +89,7 @@ impl Client<'_> {
             }
         }
         match self.read(body, RESPONSE_PAYLOAD_BYTES).await? {
-            Read::Whole { payload, function_error } => {
-                self.respond(id, RuntimeResult { payload, function_error }).await
-            }
+            Read::Whole { payload, function_error } => self.respond(id, began, payload, function_error).await,
             Read::TooLarge => self.too_large(id).await,
             Read::Truncated => {
                 tokio::time::sleep(NEWS_OF_ITS_END).await;
@@ -102,9 +101,10 @@ impl Client<'_> {
 
     /// The handler failed: its error is the answer, passed on untouched.
     async fn error(&self, id: &str, body: Incoming) -> Result<Reply, Ended> {
+        let began = Instant::now();
         let Some(id) = self.expected(id) else { return Ok(refused(body).await) };
         match self.read(body, RESPONSE_PAYLOAD_BYTES).await? {
-            Read::Whole { payload, .. } => self.respond(id, RuntimeResult { payload, function_error: true }).await,
+            Read::Whole { payload, .. } => self.respond(id, began, payload, true).await,
             Read::TooLarge => self.too_large(id).await,
             Read::Truncated => Err(Ended),
         }
@@ -141,7 +141,15 @@ impl Client<'_> {
         begun.await.map_err(|_| Ended)
     }
 
-    async fn respond(&self, id: RequestId, result: RuntimeResult) -> Result<Reply, Ended> {
+    async fn respond(
+        &self,
+        id: RequestId,
+        began: Instant,
+        payload: Bytes,
+        function_error: bool,
+    ) -> Result<Reply, Ended> {
+        let arrival = Some(Arrival { began, bytes: payload.len() as u64 });
+        let result = RuntimeResult { payload, function_error, arrival };
         self.post(id, Answer::Accepted, result).await.map(replies::verdict)
     }
 
@@ -153,7 +161,7 @@ impl Client<'_> {
 
     /// The call was in order, what it brought is not: `refusal` says so to the runtime, `payload` to the caller.
     async fn unusable(&self, id: RequestId, fault: ErrorType, payload: Bytes, refusal: Reply) -> Result<Reply, Ended> {
-        let result = RuntimeResult { payload, function_error: true };
+        let result = RuntimeResult { payload, function_error: true, arrival: None };
         let verdict = self.post(id, Answer::Unusable(fault), result).await?;
         Ok(if verdict == Verdict::Accepted { refusal } else { replies::verdict(verdict) })
     }

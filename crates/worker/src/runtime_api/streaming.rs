@@ -6,7 +6,7 @@
 
 use super::handlers::{Client, Ended, NEWS_OF_ITS_END, discard, streamed_error, truncated};
 use super::replies::{self, Reply};
-use crate::environment::{Message, Pieces, RuntimeResult, Verdict};
+use crate::environment::{Arrival, Message, Pieces, RuntimeResult, Verdict};
 use crate::payload;
 use bytes::Bytes;
 use hearth_api::environments::ResponseSink;
@@ -35,12 +35,17 @@ impl Client<'_> {
     /// Hands an answer on and ends it.
     pub(super) async fn stream(&self, id: RequestId, pieces: Pieces, mut body: Incoming) -> Result<Reply, Ended> {
         let Pieces { sink, bytes_per_s, cut } = pieces;
+        let mut arrival = Arrival { began: std::time::Instant::now(), bytes: 0 };
         let relayed = tokio::select! {
-            relayed = relay(&mut body, sink, bytes_per_s) => relayed,
+            relayed = relay(&mut body, sink, bytes_per_s, &mut arrival.bytes) => relayed,
             _ = cut => return Err(Ended),
         };
-        let accepted = |payload, function_error| (Answer::Accepted, RuntimeResult { payload, function_error });
-        let unusable = |fault, payload| (Answer::Unusable(fault), RuntimeResult { payload, function_error: true });
+        let accepted = |payload, function_error| {
+            (Answer::Accepted, RuntimeResult { payload, function_error, arrival: Some(arrival) })
+        };
+        let unusable = |fault, payload| {
+            (Answer::Unusable(fault), RuntimeResult { payload, function_error: true, arrival: Some(arrival) })
+        };
         match relayed {
             Relayed::Whole => self.end(id, accepted(Bytes::new(), false)).await.map(replies::verdict),
             Relayed::Failed(error) => self.end(id, accepted(error, true)).await.map(replies::verdict),
@@ -69,10 +74,10 @@ impl Client<'_> {
     }
 }
 
-async fn relay(body: &mut Incoming, sink: ResponseSink, bytes_per_s: Option<NonZeroU64>) -> Relayed {
+/// `length` is how much has come.
+async fn relay(body: &mut Incoming, sink: ResponseSink, bytes_per_s: Option<NonZeroU64>, length: &mut u64) -> Relayed {
     let begun = Instant::now();
     let mut bandwidth = bytes_per_s.map(|rate| Bandwidth::new(Moment(0), STREAM_BURST_BYTES, rate.get()));
-    let mut length = 0u64;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return Relayed::Truncated };
         let piece = match frame.into_data() {
@@ -83,8 +88,8 @@ async fn relay(body: &mut Incoming, sink: ResponseSink, bytes_per_s: Option<NonZ
             },
         };
         let size = piece.len() as u64;
-        length = length.saturating_add(size);
-        if length > STREAMED_PAYLOAD_BYTES {
+        *length = length.saturating_add(size);
+        if *length > STREAMED_PAYLOAD_BYTES {
             return Relayed::TooLarge;
         }
         if let Some(bandwidth) = &mut bandwidth {
