@@ -12,3 +12,4 @@ pub mod model;
 pub mod payload;
 pub mod platform_event;
 pub mod runtime_tree;
+pub mod telemetry;

@@ -13,6 +13,7 @@
 
 use crate::ids::RequestId;
 use crate::limits::{EXTENSIONS, SHUTDOWN_INTERNAL_MAX_MS, SHUTDOWN_MAX_MS};
+use crate::telemetry::Api;
 use std::fmt;
 
 #[cfg(test)]
@@ -108,6 +109,12 @@ pub enum Refusal {
     /// There are as many as there may be.
     #[error("Extension limit ({EXTENSIONS}) reached")]
     TooMany,
+    /// Init is over: nobody subscribes any more.
+    #[error("{} API subscription is closed", .0.name())]
+    SubscriptionClosed(Api),
+    /// It has subscribed by the other API.
+    #[error("{} API is not supported: the extension has subscribed to the {} API", .0.name(), .0.other().name())]
+    OtherApi(Api),
     /// Nobody has this identifier.
     #[error("Unknown extension {0}")]
     Unknown(ExtensionId),
@@ -133,6 +140,10 @@ impl Refusal {
             Self::Closed => "Extension.RegistrationClosed",
             Self::NameTaken | Self::Transition { .. } => "Extension.InvalidExtensionState",
             Self::TooMany => "Extension.TooManyExtensions",
+            Self::SubscriptionClosed(Api::Telemetry) => "Telemetry.SubscriptionClosed",
+            Self::SubscriptionClosed(Api::Logs) => "Logs.SubscriptionClosed",
+            Self::OtherApi(Api::Telemetry) => "Telemetry.NotSupported",
+            Self::OtherApi(Api::Logs) => "Logs.NotSupported",
             Self::Unknown(_) => "Extension.UnknownExtensionIdentifier",
         }
     }
@@ -216,6 +227,15 @@ impl Extensions {
     #[must_use]
     pub fn all(&self) -> &[Extension] {
         &self.members
+    }
+
+    /// The one with this identifier.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Unknown`]
+    pub fn of(&self, id: ExtensionId) -> Result<&Extension, Refusal> {
+        self.members.iter().find(|member| member.id == Some(id)).ok_or(Refusal::Unknown(id))
     }
 
     /// Those that work on an event.

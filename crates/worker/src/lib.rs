@@ -13,6 +13,7 @@ mod logs;
 mod payload;
 mod pool;
 mod runtime_api;
+mod telemetry;
 mod variables;
 
 use clock::Clock;

@@ -3,6 +3,7 @@
 use super::{Action, Event, ExecutionEnvironment, InitPhase, InitReport, Moment, Phase, Stage, Status, Step, Turn};
 use crate::error::ErrorType;
 use crate::extension::{ExtensionId, Extensions, Failure, Refusal};
+use crate::telemetry::Api;
 
 impl ExecutionEnvironment {
     /// Who has registered, and where they stand.
@@ -29,6 +30,25 @@ impl ExecutionEnvironment {
             self.follow(now, Event::Registered, out);
         }
         Ok(())
+    }
+
+    /// An extension wants to subscribe: possible until Init is over. Gives its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]
+    pub fn subscriber(&self, id: ExtensionId, api: Api) -> Result<&str, Refusal> {
+        let extension = self.extensions.of(id)?;
+        match self.phase {
+            Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. } => Ok(extension.name()),
+            Phase::Cold
+            | Phase::Idle
+            | Phase::Invoke { .. }
+            | Phase::Stopping { .. }
+            | Phase::Reset { .. }
+            | Phase::Shutdown { .. }
+            | Phase::Gone => Err(Refusal::SubscriptionClosed(api)),
+        }
     }
 
     /// An extension asks for its next event.

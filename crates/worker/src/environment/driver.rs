@@ -5,6 +5,7 @@ use super::extensions::Processes;
 use super::launch::{self, Made};
 use super::output::Output;
 use super::spans::Spans;
+use super::telemetry::Farewell;
 use super::{Delivery, Environment, Job, Message, Reply, RuntimeResult, Verdict};
 use crate::Node;
 use crate::inside::{Entrances, Inside};
@@ -55,6 +56,8 @@ pub(super) struct Driver {
     pub(super) answering: Option<oneshot::Sender<()>>,
     /// When what happened in the invocation that runs.
     pub(super) spans: Spans,
+    /// The end that extensions are to be told of.
+    pub(super) farewell: Option<Farewell>,
     /// What the runtime reported from the Init under way, or the last one: type and payload.
     pub(super) init_error: Option<InitError>,
     /// What it had reported from the Init before: still more telling than the bare end of a second one.
@@ -189,6 +192,7 @@ impl Driver {
             result: None,
             answering: None,
             spans: Spans::default(),
+            farewell: None,
             init_error: None,
             earlier_init_error: None,
             exit_text: String::new(),
@@ -233,6 +237,7 @@ impl Driver {
     /// After each event: what others may see of us.
     fn settle(&mut self) {
         self.log.flush();
+        self.send_telemetry();
         let phase = self.machine.phase();
         let free = self.machine.accepts_invocations();
         let initialising = matches!(phase, Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. });
@@ -259,7 +264,7 @@ impl Driver {
         let idle = matches!(self.machine.phase(), Phase::Idle | Phase::Cold).then(|| later(self.idle_since, idle_us));
         let sample = matches!(self.machine.phase(), Phase::Init { .. } | Phase::Invoke { .. })
             .then(|| later(self.memory.sampled, SAMPLE_EVERY_US));
-        [self.deadline, idle, sample].into_iter().flatten().min()
+        [self.deadline, idle, sample, self.telemetry_wakes_at()].into_iter().flatten().min()
     }
 
     fn on_timer(&mut self) {

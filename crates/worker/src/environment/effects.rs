@@ -19,9 +19,12 @@ impl Driver {
             Action::RuntimeDone(done) => self.runtime_done(done),
             Action::LogExtensions => self.log_extensions(),
             Action::Notify(id) => self.notify(id),
-            Action::EndRuntime => self.end_runtime(),
+            Action::EndRuntime => {
+                self.log.telemetry().hurry();
+                self.end_runtime();
+            }
             Action::KillRuntime => self.kill_runtime(),
-            Action::NotifyShutdown { deadline, reason } => self.notify_shutdown(deadline, reason),
+            Action::NotifyShutdown { deadline, reason } => self.on_notify_shutdown(deadline, reason),
             Action::LimitCpu => self.limit_cpu(true),
             Action::LogStart(id) => self.log_start(id),
             Action::Dispatch(id) => self.dispatch(id),
@@ -30,18 +33,21 @@ impl Driver {
             Action::ReportInit(report) => self.report_init(&report),
             Action::Freeze => {
                 self.drain();
+                self.log.telemetry().freeze();
                 let frozen = self.sandbox.freeze();
                 self.or_lost("freeze", frozen);
             }
             Action::Thaw => {
                 let thawed = self.sandbox.thaw();
                 self.or_lost("thaw", thawed);
+                self.log.telemetry().thaw();
             }
             Action::Arm(at) => self.deadline = Some(at),
             Action::Disarm => self.deadline = None,
             Action::Kill => self.kill(),
             Action::Terminate => {
                 self.end_requests();
+                self.log.telemetry().end();
                 self.api.stop();
                 self.inside.stop();
                 launch::terminate(&self.me, &self.sandbox);
@@ -63,6 +69,7 @@ impl Driver {
         self.sample_memory();
         self.memory.oom_kills_before = self.memory.oom_kills;
         self.memory.peak_bytes = 0;
+        self.log.telemetry().open();
         self.log_init_start(phase);
         self.limit_cpu(false);
         if self.extensions.programs.is_empty() {
@@ -140,6 +147,7 @@ impl Driver {
             return;
         }
         self.runtime = Runtime::Absent;
+        self.log.telemetry().end();
         let killed = self.sandbox.kill_processes();
         self.or_lost("kill the processes", killed);
     }
@@ -194,6 +202,7 @@ impl Driver {
     fn report_init(&mut self, report: &InitReport) {
         self.drain();
         self.log.platform(&PlatformEvent::InitReport(*report, self.reported_error()));
+        self.log.telemetry().close();
     }
 
     /// The type of what the runtime has reported from its Init.

@@ -9,6 +9,7 @@ use hearth_api::platform_event::PlatformEvent;
 use hearth_core::environment::{Event, Moment, Phase, Reason};
 use hearth_core::extension::{ExtensionId, Failure, Refusal};
 use hearth_core::ids::RequestId;
+use hearth_core::telemetry::{Api, Subscription};
 use hearth_sandbox::{ExitStatus, ProcessId, ProcessSpec, SandboxError, StartedProcess};
 use std::collections::HashMap;
 use tokio::sync::oneshot;
@@ -43,6 +44,8 @@ pub(crate) type ReplyTo<T> = oneshot::Sender<Result<T, Refusal>>;
 pub(crate) enum Call {
     Register { name: String, events: Vec<String>, reply: ReplyTo<ExtensionId> },
     Next { id: ExtensionId, reply: ReplyTo<Notice> },
+    MaySubscribe { id: ExtensionId, api: Api, reply: ReplyTo<()> },
+    Subscribe { id: ExtensionId, subscription: Subscription, reply: ReplyTo<()> },
     Fail { id: ExtensionId, failure: Failure, error_type: String, reply: ReplyTo<()> },
 }
 
@@ -120,6 +123,12 @@ impl Driver {
                 reply.send(done.map(|()| id)).unwrap_or_default();
             }
             Call::Next { id, reply } => self.on_extension_next(id, reply),
+            Call::MaySubscribe { id, api, reply } => {
+                reply.send(self.machine.subscriber(id, api).map(drop)).unwrap_or_default();
+            }
+            Call::Subscribe { id, subscription, reply } => {
+                reply.send(self.on_subscribe(id, subscription)).unwrap_or_default();
+            }
             Call::Fail { id, failure, error_type, reply } => {
                 let done = self.machine.extension_failed(id, failure, &error_type);
                 reply.send(done).unwrap_or_default();

@@ -45,7 +45,7 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
         let sockets = sandbox.take_sockets()?;
         // Last: a stream that no environment writes to would stay.
         let log = node.config.logs.open(&function.key.scope, &function.log_group, &log_stream)?;
-        Ok((sockets, LogWriter::new(log, function.log_format)))
+        Ok((sockets, LogWriter::new(log, function.log_format, node.clock)))
     };
     let (sockets, log) = match outfit() {
         Ok(outfit) => outfit,

@@ -8,12 +8,14 @@ mod launch;
 mod news;
 mod output;
 mod spans;
+mod telemetry;
 
 pub(crate) use extensions::{Call as ExtensionCall, Notice};
 pub(crate) use spans::Arrival;
 
 use crate::Node;
 use crate::pool::FunctionPool;
+use crate::telemetry::Delivered;
 use bytes::Bytes;
 use hearth_api::environments::{EnvironmentStatus, Invocation, InvokeError, InvokeResponse, ResponseSink};
 use hearth_api::function::FunctionVersion;
@@ -89,6 +91,8 @@ pub(crate) enum Message {
     ExtensionsLaunched { generation: u32, launched: extensions::Launch },
     /// The runtime process runs, or could not be started.
     Launched { generation: u32, result: Result<StartedProcess, SandboxError> },
+    /// What came of an attempt to send telemetry.
+    Telemetry(Delivered),
     /// End when free.
     Retire,
     /// End now.

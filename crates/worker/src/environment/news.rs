@@ -62,6 +62,7 @@ impl Driver {
             }
             Message::Extension { .. } => {}
             Message::ExtensionsLaunched { generation, launched } => self.on_extensions_launched(generation, launched),
+            Message::Telemetry(delivered) => self.log.telemetry().on_delivered(delivered),
             Message::Launched { generation, result } => self.on_launched(generation, result),
             Message::Retire => self.retire(),
             Message::Stop => self.feed(Event::Stop),

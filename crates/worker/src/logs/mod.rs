@@ -7,13 +7,16 @@ mod pieces;
 #[cfg(test)]
 mod tests;
 
-use crate::clock::wall_ms;
+use crate::clock::{Clock, wall_ms};
+use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use hearth_api::function::LogFormat;
 use hearth_api::log_frame::{Decoder, Head, Part};
 use hearth_api::platform_event::PlatformEvent;
+use hearth_core::environment::Moment;
 use hearth_core::limits::{LOG_PER_INVOCATION_BYTES, LOG_TAIL_BYTES};
 use hearth_core::logging::LogLevel;
+use hearth_core::telemetry::Category;
 use hearth_store::{LogEvent, LogStream};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -42,6 +45,8 @@ pub(crate) struct LogWriter {
     printed: usize,
     dropped: usize,
     failed: bool,
+    /// Who else hears all of it.
+    telemetry: Telemetry,
 }
 
 /// Which pipe something came from.
@@ -60,8 +65,18 @@ pub(crate) enum Source {
     },
 }
 
+impl Source {
+    /// Whose it is, to those who subscribe.
+    const fn category(self) -> Category {
+        match self {
+            Self::Frames | Self::Stdout | Self::Stderr => Category::Function,
+            Self::Extension { .. } => Category::Extension,
+        }
+    }
+}
+
 impl LogWriter {
-    pub(crate) fn new(stream: Arc<dyn LogStream>, format: LogFormat) -> Self {
+    pub(crate) fn new(stream: Arc<dyn LogStream>, format: LogFormat, clock: Clock) -> Self {
         Self {
             stream,
             format,
@@ -73,7 +88,18 @@ impl LogWriter {
             printed: 0,
             dropped: 0,
             failed: false,
+            telemetry: Telemetry::new(clock, format != LogFormat::Text),
         }
+    }
+
+    /// Who else hears all of it.
+    pub(crate) fn telemetry(&mut self) -> &mut Telemetry {
+        &mut self.telemetry
+    }
+
+    /// When something is due for them.
+    pub(crate) fn telemetry_wakes_at(&self) -> Option<Moment> {
+        self.telemetry.wake_at()
     }
 
     /// A new invocation: its tail is empty, its allowance whole.
@@ -88,6 +114,7 @@ impl LogWriter {
             LogFormat::Text => event.text(),
             LogFormat::Json { system, .. } => (event.level() >= system).then(|| event.line(wall_ms())).flatten(),
         };
+        self.telemetry.platform(event);
         line.into_iter().for_each(|line| self.push(line));
     }
 
@@ -181,7 +208,8 @@ impl LogWriter {
         self.tail.iter().copied().skip_while(|byte| pieces::continues(*byte)).collect::<Vec<u8>>().into()
     }
 
-    /// What a process has said becomes an event, unless it has said too much or its level is too low.
+    /// What a process has said becomes an event, unless it has said too much or its level is too low. Levels are the log's:
+    /// who has subscribed hears all of it.
     fn say(&mut self, source: Source, level: Option<LogLevel>, time_ms: i64, bytes: Vec<u8>) {
         if bytes.is_empty() {
             return;
@@ -190,8 +218,13 @@ impl LogWriter {
         self.printed = self.printed.saturating_add(cost);
         if self.printed > LOG_PER_INVOCATION_BYTES {
             self.dropped = self.dropped.saturating_add(bytes.len());
-        } else if self.wants(source, level, &bytes) {
-            self.push_at(time_ms, pieces::text(bytes));
+            return;
+        }
+        let wanted = self.wants(source, level, &bytes);
+        let text = pieces::text(bytes);
+        self.telemetry.printed(source.category(), time_ms, &text);
+        if wanted {
+            self.push_at(time_ms, text);
         }
     }
 

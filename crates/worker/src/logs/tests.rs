@@ -24,7 +24,7 @@ fn writer() -> (Arc<Memory>, LogWriter) {
 
 fn writer_of(format: LogFormat) -> (Arc<Memory>, LogWriter) {
     let memory = Arc::new(Memory::default());
-    (Arc::clone(&memory), LogWriter::new(Arc::clone(&memory) as Arc<dyn LogStream>, format))
+    (Arc::clone(&memory), LogWriter::new(Arc::clone(&memory) as Arc<dyn LogStream>, format, Clock::start()))
 }
 
 #[test]

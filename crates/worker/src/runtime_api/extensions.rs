@@ -5,6 +5,7 @@
 
 use super::handlers::{Client, Ended, Read};
 use super::replies::{self, Reply};
+use super::telemetry;
 use crate::environment::{ExtensionCall, Message, Notice};
 use hearth_core::extension::{ExtensionId, Failure, Refusal};
 use hearth_core::limits::EXTENSION_BODY_BYTES;
@@ -67,9 +68,16 @@ struct Tracing<'a> {
 impl Client<'_> {
     /// What is not the Runtime API's.
     pub(super) async fn extension(&self, head: &Parts, body: Incoming) -> Result<Reply, Ended> {
-        let Some(call) = head.uri.path().strip_prefix(PREFIX) else { return Ok(replies::not_found()) };
+        let subscribes = telemetry::called(head);
+        let call = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+        if subscribes.is_none() && call.is_empty() {
+            return Ok(replies::not_found());
+        }
         if self.environment.is_without_extensions() {
             return Ok(replies::plain(StatusCode::NOT_FOUND, ""));
+        }
+        if let Some(api) = subscribes {
+            return self.subscribe(api, head, body).await;
         }
         match (&head.method, call) {
             (&Method::POST, "register") => self.register(&head.headers, body).await,
@@ -144,7 +152,7 @@ impl Client<'_> {
         })
     }
 
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         call: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> ExtensionCall,
     ) -> Result<Result<T, Refusal>, Ended> {
@@ -160,13 +168,13 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Somebody who does not say who calls.
 #[derive(Debug, PartialEq)]
-enum Anonymous {
+pub(super) enum Anonymous {
     Missing,
     Invalid,
 }
 
 impl Anonymous {
-    fn reply(self) -> Reply {
+    pub(super) fn reply(self) -> Reply {
         match self {
             Self::Missing => {
                 forbidden("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
@@ -176,7 +184,7 @@ impl Anonymous {
     }
 }
 
-fn identifier(headers: &HeaderMap) -> Result<ExtensionId, Anonymous> {
+pub(super) fn identifier(headers: &HeaderMap) -> Result<ExtensionId, Anonymous> {
     let said = headers.get(IDENTIFIER).ok_or(Anonymous::Missing)?;
     let id = Uuid::try_parse_ascii(said.as_bytes()).map_err(|_| Anonymous::Invalid)?;
     Ok(ExtensionId(id.as_u128()))
@@ -209,7 +217,7 @@ fn identified(mut reply: Reply, header: &'static str, id: &str) -> Reply {
     reply
 }
 
-fn refusal(refusal: &Refusal) -> Reply {
+pub(super) fn refusal(refusal: &Refusal) -> Reply {
     forbidden(refusal.error_type(), &refusal.to_string())
 }
 

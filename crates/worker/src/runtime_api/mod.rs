@@ -1,5 +1,5 @@
-//! The Runtime API 2018-06-01 and the Extensions API 2020-01-01 of one environment, on the listener that its PID 1 made: whoever connects is inside that
-//! sandbox, so the environment is known from the listener and never from what the client says.
+//! The Runtime API 2018-06-01, the Extensions API 2020-01-01, the Telemetry API 2022-07-01 and the Logs API 2020-08-15 of
+//! one environment, on the listener that its PID 1 made: whoever connects is inside that sandbox, so the environment is known from the listener and never from what the client says.
 //!
 //! The function is hostile: heads, bodies and the number of connections are bounded. Nothing here decides about the
 //! lifecycle; every call becomes a message to the environment's task.
@@ -8,6 +8,7 @@ mod extensions;
 mod handlers;
 mod replies;
 mod streaming;
+mod telemetry;
 
 use crate::environment::Environment;
 use handlers::Client;

@@ -87,7 +87,7 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Reply {
     reply
 }
 
-fn json(status: StatusCode, body: Bytes) -> Reply {
+pub(super) fn json(status: StatusCode, body: Bytes) -> Reply {
     let mut reply = Response::new(Full::new(body));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, JSON);
