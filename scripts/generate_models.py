@@ -24,7 +24,7 @@ BOTOCORE = "1.44.5"
 MODEL = pathlib.Path(__file__).resolve().parent.parent / "crates/api/src/model"
 LOGS_OPERATIONS = """CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteRetentionPolicy
     DescribeLogGroups DescribeLogStreams FilterLogEvents GetLogEvents ListTagsForResource PutLogEvents
-    PutRetentionPolicy TagResource UntagResource""".split()
+    PutRetentionPolicy StartLiveTail TagResource UntagResource""".split()
 # service, path of its model in the wheel, operations (None: all of them)
 SERVICES = [
     ("lambda", "botocore/data/lambda/2015-03-31/service-2.json", None),

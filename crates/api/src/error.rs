@@ -33,6 +33,7 @@ pub enum ErrorKind {
     InvalidRequestContentException,
     InvalidRuntimeException,
     InvalidZipFileException,
+    LimitExceededException,
     /// Not AWS's: an operation of the model that has no handler yet.
     NotImplementedException,
     OperationAbortedException,
@@ -117,6 +118,7 @@ impl ErrorKind {
             Self::InvalidRequestContentException => Answer("InvalidRequestContentException", 400, "message", User),
             Self::InvalidRuntimeException => Answer("InvalidRuntimeException", 502, "Message", Service),
             Self::InvalidZipFileException => Answer("InvalidZipFileException", 502, "Message", Service),
+            Self::LimitExceededException => Answer("LimitExceededException", 400, "message", User),
             Self::NotImplementedException => Answer("NotImplementedException", 501, "message", Service),
             Self::OperationAbortedException => Answer("OperationAbortedException", 400, "message", User),
             Self::PolicyLengthExceededException => Answer("PolicyLengthExceededException", 400, "message", User),

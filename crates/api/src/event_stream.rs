@@ -1,5 +1,5 @@
 //! `application/vnd.amazon.eventstream`: messages of typed headers and a payload, each with its lengths and two
-//! checksums. Only events are here, as a service sends them and its client reads them, and only headers that are text.
+//! checksums. What a service sends is here, and how a client of ours reads the events of it; headers are text only.
 //!
 //! ```text
 //!  total u32 │ headers u32 │ crc32 of both │ headers │ payload │ crc32 of all before
@@ -102,7 +102,17 @@ fn size(length: u32) -> usize {
 /// One event, ready to be sent. SDKs take payloads of at most 16 MiB: whoever has more makes more events.
 #[must_use]
 pub fn event(event_type: &'static str, content_type: &'static str, payload: &[u8]) -> Bytes {
-    let headers = [(":event-type", event_type), (":content-type", content_type), (":message-type", "event")];
+    encode([(":event-type", event_type), (":content-type", content_type), (":message-type", "event")], payload)
+}
+
+/// An error with which a stream ends, ready to be sent.
+#[must_use]
+pub fn exception(exception_type: &'static str, content_type: &'static str, payload: &[u8]) -> Bytes {
+    let kind = (":exception-type", exception_type);
+    encode([kind, (":content-type", content_type), (":message-type", "exception")], payload)
+}
+
+fn encode(headers: [(&str, &str); 3], payload: &[u8]) -> Bytes {
     let headers_length: usize = headers.iter().map(|(name, value)| 1 + name.len() + 3 + value.len()).sum();
     let total = PRELUDE + headers_length + payload.len() + CHECKSUM;
     let mut message = BytesMut::with_capacity(total);

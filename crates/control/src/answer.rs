@@ -6,14 +6,35 @@ use hearth_api::error::{ApiError, Protocol};
 use hearth_core::ids::RequestId;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
+use http_body::{Body, Frame};
 use http_body_util::{Either, Full};
 use serde_json::Value;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
 
 /// What the server sends.
 pub(crate) type HttpResponse = Response<ResponseBody>;
 
 /// Whole, or as it comes.
-pub(crate) type ResponseBody = Either<Full<Bytes>, Events>;
+pub(crate) type ResponseBody = Either<Full<Bytes>, Either<Events, Pieces>>;
+
+/// A body that somebody else writes piece by piece, to its end.
+#[derive(Debug)]
+pub(crate) struct Pieces(pub(crate) mpsc::Receiver<Bytes>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
 
 /// A body that is there already.
 pub(crate) fn whole(body: Bytes) -> ResponseBody {

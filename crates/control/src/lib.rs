@@ -31,7 +31,7 @@ use hearth_api::function::Scope;
 use hearth_store::{EventQueue, Functions, Layers, Logs, Packages};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 
 /// Uploads of code that may be in memory at once (ours): each holds up to 70 MB of request and 100 MB of zips.
 const UPLOADS: usize = 8;
@@ -75,6 +75,9 @@ pub struct FrontDoor {
     reserving: Mutex<()>,
     /// Operations that read or write logs at once.
     readers: Arc<Semaphore>,
+    live_tails: Arc<Semaphore>,
+    /// Whether [`FrontDoor::serve`] has been told to stop: answers without an end of their own end then.
+    stopping: watch::Sender<bool>,
     runner: events::Runner,
     links: private::CodeLinks,
 }
@@ -91,6 +94,8 @@ impl FrontDoor {
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             reserving: Mutex::new(()),
             readers: Arc::new(Semaphore::new(logs::READERS)),
+            live_tails: Arc::new(Semaphore::new(logs::SESSIONS)),
+            stopping: watch::Sender::new(false),
             runner: events::Runner::new(),
             links: private::CodeLinks::new(),
         })

@@ -67,6 +67,7 @@ impl FrontDoor {
             }
         }
         drop(listener);
+        self.stopping.send_replace(true);
         if tokio::time::timeout(self.config.drain, graceful.shutdown()).await.is_err() {
             tracing::warn!("some connections were still in use at the end of the drain time");
         }

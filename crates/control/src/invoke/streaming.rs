@@ -40,7 +40,7 @@ pub(super) async fn invoke(
     let (function, invocation) = admitted.invocation(call, &trace_id, Some(sink));
     let executed_version = function.version.clone();
     let events = Events::open(pieces, door.environments.invoke(function, invocation)).await?;
-    let mut http = Response::new(Either::Right(events));
+    let mut http = Response::new(Either::Right(Either::Left(events)));
     let headers = http.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.amazon.eventstream"));
     common_headers(headers, executed_version, &trace_id);

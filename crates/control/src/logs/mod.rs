@@ -4,15 +4,19 @@
 //! The store reads files, so every operation runs on a blocking thread; how much one may read and return is bounded.
 
 mod filter;
+mod follow;
 mod get_events;
 mod groups;
 mod json_pattern;
+mod live_tail;
 mod merge;
 mod pattern;
 mod put;
 mod streams;
 
-use crate::answer::{Answer, HttpResponse, respond};
+pub(crate) use live_tail::SESSIONS;
+
+use crate::answer::{Answer, HttpResponse, refuse, respond};
 use crate::body::{self, BodyError};
 use crate::lambda::Call;
 use crate::members::{Members, text};
@@ -49,10 +53,16 @@ where
     B: Body<Data = Bytes>,
 {
     let id = call.request_id;
-    respond(run(door, call, target, body).await, protocol, id)
+    let answer = match read(target, body).await {
+        Ok(("StartLiveTail", members)) => live_tail::start(door, call, members).await,
+        Ok((operation, members)) => Ok(respond(run(door, call, operation, members).await, protocol, id)),
+        Err(error) => Err(error),
+    };
+    answer.unwrap_or_else(|error| refuse(&error, protocol, id))
 }
 
-async fn run<B>(door: &Arc<FrontDoor>, call: Call, target: &str, body: B) -> Result<Answer, ApiError>
+/// The operation that a request asks for, and what it says.
+async fn read<B>(target: &str, body: B) -> Result<(&'static str, Members), ApiError>
 where
     B: Body<Data = Bytes>,
 {
@@ -61,16 +71,19 @@ where
         BodyError::TooLarge { .. } => invalid("The request is too large."),
         BodyError::Interrupted => ApiError::serialization("The request body could not be read."),
     })?;
-    let (operation, members) = decode_logs(target, &body)?;
+    decode_logs(target, &body).map(|(operation, members)| (operation.name, members))
+}
+
+async fn run(door: &Arc<FrontDoor>, call: Call, operation: &'static str, members: Members) -> Result<Answer, ApiError> {
     let reader = Arc::clone(&door.readers).acquire_owned().await.ok();
     let logs = Arc::clone(&door.stores.logs);
     let work = tokio::task::spawn_blocking(move || {
         // Held until it is over: a client that hangs up stops nothing.
         let _reader = reader;
         let request = Request { logs: &*logs, scope: &call.scope, members: &members };
-        request.run(operation.name)
+        request.run(operation)
     });
-    task::outcome(work, operation.name).await
+    task::outcome(work, operation).await
 }
 
 /// One request, decoded.

@@ -24,6 +24,7 @@ pub(in super::super) static OPERATIONS: &[Operation] = &[
     Operation { name: "ListTagsForResource", status: 200, method: "POST", path: &[Literal("")], query: &[], input: &LIST_TAGS_FOR_RESOURCE_REQUEST, payload: Payload::Members },
     Operation { name: "PutLogEvents", status: 200, method: "POST", path: &[Literal("")], query: &[], input: &PUT_LOG_EVENTS_REQUEST, payload: Payload::Members },
     Operation { name: "PutRetentionPolicy", status: 200, method: "POST", path: &[Literal("")], query: &[], input: &PUT_RETENTION_POLICY_REQUEST, payload: Payload::Members },
+    Operation { name: "StartLiveTail", status: 200, method: "POST", path: &[Literal("")], query: &[], input: &START_LIVE_TAIL_REQUEST, payload: Payload::Members },
     Operation { name: "TagResource", status: 200, method: "POST", path: &[Literal("")], query: &[], input: &TAG_RESOURCE_REQUEST, payload: Payload::Members },
     Operation { name: "UntagResource", status: 200, method: "POST", path: &[Literal("")], query: &[], input: &UNTAG_RESOURCE_REQUEST, payload: Payload::Members },
 ];
@@ -73,6 +74,8 @@ static PUT_LOG_EVENTS_REQUEST: Shape = structure(&[member("logGroupName", &LOG_G
 static PUT_RETENTION_POLICY_REQUEST: Shape = structure(&[member("logGroupName", &LOG_GROUP_NAME).required(), member("retentionInDays", &DAYS).required()]);
 static SEQUENCE_TOKEN: Shape = string().min(1);
 static START_FROM_HEAD: Shape = boolean();
+static START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS: Shape = list(&LOG_GROUP_IDENTIFIER).min(1).max(10);
+static START_LIVE_TAIL_REQUEST: Shape = structure(&[member("logGroupIdentifiers", &START_LIVE_TAIL_LOG_GROUP_IDENTIFIERS).required(), member("logStreamNames", &INPUT_LOG_STREAM_NAMES), member("logStreamNamePrefixes", &INPUT_LOG_STREAM_NAMES), member("logEventFilterPattern", &FILTER_PATTERN)]);
 static TAGS: Shape = map(&TAG_KEY, &TAG_VALUE).min(1).max(50);
 static TAG_KEY: Shape = string().min(1).max(128).pattern(&PATTERN_1);
 static TAG_KEY_LIST: Shape = list(&TAG_KEY).min(0).max(50);
