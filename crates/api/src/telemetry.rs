@@ -4,7 +4,7 @@
 //! `telemetry-subscription-schema.json`. What is wrong is listed whole, as AWS does.
 
 use hearth_core::limits::{TELEMETRY_MAX_BYTES, TELEMETRY_MAX_ITEMS, TELEMETRY_TIMEOUT_MS};
-use hearth_core::network::{API_PORT, NAMES, RUNTIME_API_PORT};
+use hearth_core::network::{NAMES, exposable};
 use hearth_core::telemetry::{Api, Buffering, Destination, Schema, Subscription, Types};
 use http::Uri;
 use serde::Deserialize;
@@ -144,8 +144,8 @@ fn http(api: Api, to: &To) -> Result<Destination, String> {
 fn port_of(port: u64) -> Result<u16, String> {
     match u16::try_from(port) {
         Err(_) | Ok(0) => Err(format!("port should be between 1 and {}", u16::MAX)),
-        // The service's own; 9001 is AWS's as well.
-        Ok(port @ (RUNTIME_API_PORT | API_PORT)) => Err(format!("port {port} is reserved")),
+        // 9001 is AWS's as well.
+        Ok(port) if !exposable(port) => Err(format!("port {port} is reserved")),
         Ok(port) => Ok(port),
     }
 }

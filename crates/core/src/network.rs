@@ -51,7 +51,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Whether a port of the host can be offered inside: the service's own ports there are taken.
+/// Whether a port inside is free for others, such as one of the host's that is offered there: the service has its own.
 #[must_use]
 pub fn exposable(port: u16) -> bool {
     !matches!(port, 0 | DNS_PORT | RUNTIME_API_PORT | API_PORT)

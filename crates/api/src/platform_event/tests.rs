@@ -3,6 +3,7 @@
 use super::*;
 use hearth_core::error::ErrorType;
 use hearth_core::telemetry::Cause;
+use proptest::prelude::*;
 
 const ID: RequestId = RequestId(0x8476_a536_e9f4_11e8_9739_2dfe_598c_3fcd);
 const REQUEST: &str = r#""requestId":"8476a536-e9f4-11e8-9739-2dfe598c3fcd""#;
@@ -143,4 +144,20 @@ fn a_line_is_text_or_an_object() {
     assert_eq!(of(lines, true, Schema::Telemetry20250129), format!(r#"{head}{{"b": 1}}}}"#), "of one line");
     assert_eq!(of("{no\n", true, Schema::Telemetry20250129), format!(r#"{head}"{{no\n"}}"#));
     assert_eq!(of("7\n", true, Schema::Telemetry20250129), format!(r#"{head}"7\n"}}"#));
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_printed_is_one_line_of_json(text in any::<String>(), object in r#"\{("[a-c]":[ \n]?([0-9.e]{1,4}|"[^"]?"),?){0,2}\}"#) {
+        for line in [text, object] {
+            for (json_format, schema) in [(false, Schema::Logs20200815), (true, Schema::Telemetry20250129)] {
+                let record = LoggedRecord { kind: "extension", line: &line, json_format };
+                let event = logged(record, schema, 0);
+                prop_assert!(!event.contains('\n'), "{event:?}");
+                let read: serde_json::Value = serde_json::from_str(&event).unwrap();
+                let same = read["record"] == line.as_str();
+                prop_assert!(same || json_format && read["record"].is_object(), "{event:?}");
+            }
+        }
+    }
 }
