@@ -7,7 +7,7 @@ import pytest
 from support.extensions import layer, logged, place
 from support.functions import zipped
 from support.service import TARGET, wait_for
-from support.telemetry import FAST, RECORDS, TIME, batches, check, events, kinds, received, records, subscriber
+from support.telemetry import FAST, RECORDS, TIME, batches, check, events, kinds, received, records, script, subscriber
 
 CODE = """
 import os, sys, time, json
@@ -115,6 +115,24 @@ def test_the_logs_api_has_its_own_events(service, function):
     assert fault.endswith("Error: Runtime exited with error: exit status 3\nRuntime.ExitError\n")
     assert {batch["method"] for batch in batches(made.environment())} == {"PUT"}
     assert "LOGS\tName: watcher\tState: Subscribed\tTypes: [Platform, Function]" in made.log()
+
+
+def test_an_internal_extension_hears_what_was_said_before_it_subscribed(function):
+    inside = """
+import os, runpy, threading, time
+print("first of all", flush=True)
+threading.Thread(target=runpy.run_path, args=["inner.py"], daemon=True).start()
+while not os.path.exists("/tmp/inner.subscribed"):
+    time.sleep(0.01)
+"""
+    files = {"app.py": CODE + inside, "inner.py": script(name="inner", events=["INVOKE"], body={"buffering": FAST})}
+    made = function(zipped(files), Timeout=30)
+    made.invoke({})
+    found = received(made, "platform.report", 1, "inner")
+    first = kinds(found).index("initRuntimeDone")
+    assert kinds(found)[0] == "initStart" and "first of all\n" in records(found[:first], "function")
+    assert [one["name"] for one in records(found, "extension")] == ["inner"]
+    assert records(found, "report")[0]["spans"][0]["name"] == "extensionOverhead"
 
 
 def test_what_is_refused(service, function):

@@ -12,7 +12,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 WISH = {}  # the test puts in what it wants
-NAME = os.path.basename(sys.argv[0])
+NAME = WISH.get("name") or os.path.basename(sys.argv[0])
 API = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"]
 KEPT = f"/tmp/{NAME}.batches"
 
@@ -88,7 +88,10 @@ def subscribe(identifier, **changes):
 
 destination = listen()
 _, headers, _ = call(
-    "POST", "/2020-01-01/extension/register", {"events": ["INVOKE", "SHUTDOWN"]}, Lambda_Extension_Name=NAME
+    "POST",
+    "/2020-01-01/extension/register",
+    {"events": WISH.get("events", ["INVOKE", "SHUTDOWN"])},
+    Lambda_Extension_Name=NAME,
 )
 me = headers["Lambda-Extension-Identifier"]
 for changes in WISH.get("refused", []):
@@ -96,6 +99,7 @@ for changes in WISH.get("refused", []):
 for stranger in (None, "nobody", "00000000-0000-4000-8000-000000000000") if WISH.get("stranger") else ():
     subscribe(stranger, destination=destination)
 subscribe(me, destination=destination)
+open(f"/tmp/{NAME}.subscribed", "w").close()
 while True:
     _, _, said = call("GET", "/2020-01-01/extension/event/next", Lambda_Extension_Identifier=me)
     event = json.loads(said)

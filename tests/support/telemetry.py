@@ -82,11 +82,14 @@ def check(record, wanted):
     return all(check(record[name.rstrip("?")], one) for name, one in wanted.items() if name.rstrip("?") in record)
 
 
+def script(**wish):
+    """tests/functions/subscriber.py as it is wished."""
+    return SUBSCRIBER.replace("WISH = {}", f"WISH = {wish!r}", 1)
+
+
 def subscriber(service, name="watcher", **wish):
     """A layer with tests/functions/subscriber.py that does as it is wished."""
-    text = SUBSCRIBER.replace("WISH = {}", f"WISH = {wish!r}", 1)
-    files = {f"extensions/{name}": text}
-    return layer(service, {}, **files)
+    return layer(service, {}, **{f"extensions/{name}": script(**wish)})
 
 
 def batches(environment, name="watcher"):
