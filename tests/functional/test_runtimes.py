@@ -109,6 +109,8 @@ def test_java(function, runtime):
     assert first.json["request"] != second.json["request"]
     error = made.invoke({}).json
     assert error["errorType"] == "java.lang.NullPointerException" and error["stackTrace"]
+    (told,) = [event["message"] for event in made.events() if "NullPointerException" in event["message"]]
+    assert "\n\tat Smoke.handle" in told, "a stack trace is one event"
 
 
 def add(tmp_path, name, source, check=False):
