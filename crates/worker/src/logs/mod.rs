@@ -1,6 +1,6 @@
 //! The log of one environment: what its processes print, by lines or in frames, and what the platform says about them,
-//! as events of one log stream. Bounded: an invocation that prints without end loses lines, never the disk. In JSON format, lines below the
-//! function's levels are dropped.
+//! as events of one log stream. Bounded: an invocation that prints without end loses lines, never the disk. In JSON format,
+//! lines below the function's levels are dropped.
 
 mod level;
 mod pieces;
@@ -214,17 +214,22 @@ impl LogWriter {
         if bytes.is_empty() {
             return;
         }
-        let cost = bytes.len().saturating_add(EVENT_OVERHEAD_BYTES);
-        self.printed = self.printed.saturating_add(cost);
-        if self.printed > LOG_PER_INVOCATION_BYTES {
+        if self.printed >= LOG_PER_INVOCATION_BYTES {
+            // Not even looked at.
             self.dropped = self.dropped.saturating_add(bytes.len());
             return;
         }
         let wanted = self.wants(source, level, &bytes);
-        let text = pieces::text(bytes);
-        self.telemetry.printed(source.category(), time_ms, &text);
-        if wanted {
-            self.push_at(time_ms, text);
+        for text in pieces::texts(bytes) {
+            self.printed = self.printed.saturating_add(text.len()).saturating_add(EVENT_OVERHEAD_BYTES);
+            if self.printed > LOG_PER_INVOCATION_BYTES {
+                self.dropped = self.dropped.saturating_add(text.len());
+                continue;
+            }
+            self.telemetry.printed(source.category(), time_ms, &text);
+            if wanted {
+                self.push_at(time_ms, text);
+            }
         }
     }
 

@@ -24,9 +24,17 @@ pub(super) fn continues(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
 }
 
-/// The text of an event; what is no UTF-8 becomes U+FFFD.
-pub(super) fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+/// The text of an event. What is no UTF-8 becomes U+FFFD, which is longer: there can be several then.
+pub(super) fn texts(bytes: Vec<u8>) -> Vec<String> {
+    let text = String::from_utf8(bytes);
+    let text = text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let (mut texts, mut last) = (Vec::new(), text);
+    while last.len() > LOG_EVENT_BYTES {
+        let rest = last.split_off(last.floor_char_boundary(LOG_EVENT_BYTES));
+        texts.push(std::mem::replace(&mut last, rest));
+    }
+    texts.push(last);
+    texts
 }
 
 /// The time of an event whose writer says that it was at `time_us` (since the epoch), both ways in epoch milliseconds:
@@ -62,7 +70,10 @@ mod tests {
         let mut rest = vec![0x80; LOG_EVENT_BYTES * 2 + 1];
         let lengths: Vec<_> = cut(&mut rest).iter().map(Vec::len).collect();
         assert_eq!((lengths, rest.len()), (vec![LOG_EVENT_BYTES; 2], 1));
-        assert_eq!(text(vec![b'a', 0xff]), "a\u{fffd}");
+        assert_eq!(texts(vec![b'a', 0xff]), ["a\u{fffd}"]);
+        let long = texts(vec![0xff; LOG_EVENT_BYTES]);
+        assert!(long.iter().all(|text| text.len() <= LOG_EVENT_BYTES));
+        assert_eq!(long.concat(), "\u{fffd}".repeat(LOG_EVENT_BYTES));
     }
 
     #[test]

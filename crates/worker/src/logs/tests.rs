@@ -170,6 +170,22 @@ fn a_long_message_in_a_frame_is_cut_and_bounded_as_lines_are() {
 }
 
 #[test]
+fn what_bytes_become_counts_not_what_they_were() {
+    let (memory, mut writer) = writer();
+    for _ in 0..LOG_PER_INVOCATION_BYTES / 100_000 {
+        writer.printed(Source::Stdout, &[0xff; 100_000]);
+        writer.flush();
+    }
+    writer.end_lines();
+    writer.flush();
+    let lines = memory.0.lock().unwrap();
+    assert!(lines.iter().all(|line| line.len() <= LOG_EVENT_BYTES));
+    let total = lines.iter().map(String::len).sum::<usize>();
+    assert!(total <= LOG_PER_INVOCATION_BYTES + 200, "{total}");
+    assert!(lines.last().unwrap().contains("bytes of output were dropped"));
+}
+
+#[test]
 fn the_tail_begins_with_a_whole_character() {
     let (_, mut writer) = writer();
     writer.printed(Source::Stdout, format!("{}x\n", "é".repeat(LOG_TAIL_BYTES)).as_bytes());
