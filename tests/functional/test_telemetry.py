@@ -175,9 +175,10 @@ def test_what_is_refused(service, function):
 
 
 @pytest.mark.parametrize(
-    ("protocol", "answer"), [("HTTP", "dead"), ("HTTP", "never"), ("HTTP", 500), ("TCP", "dead"), ("TCP", "never")]
+    ("protocol", "answer"),
+    [("HTTP", answer) for answer in ("dead", "never", "garbage", "endless", 500)] + [("TCP", "dead"), ("TCP", "never")],
 )
-def test_a_subscriber_that_takes_nothing_delays_nobody(service, function, protocol, answer):
+def test_a_subscriber_that_takes_nothing_or_never_ends_delays_nobody(service, function, protocol, answer):
     body = {"types": ["platform", "function"], "buffering": FAST}
     made = watched(function, subscriber(service, answer=answer, protocol=protocol, body=body))
     for _ in range(5):

@@ -36,18 +36,20 @@ def keep(batch):
 class Listener(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if WISH.get("answer") == "never":
+        answer = WISH.get("answer", 200)
+        if answer == "never":
             threading.Event().wait()
-        if WISH.get("answer", 200) == 200:
-            assert self.headers["Content-Type"] == "application/json"
-            keep({"path": self.path, "method": self.command, "events": json.loads(body)})
-        elif not os.path.exists("/tmp/recover"):
-            open("/tmp/refused", "w").close()
-            return self.send_error(WISH["answer"])
-        else:
-            keep({"path": self.path, "method": self.command, "events": json.loads(body)})
+        if answer == "garbage":
+            self.close_connection = True
+            return self.wfile.write(b"\xff\0" * 100_000)
+        if answer == 500 and not os.path.exists("/tmp/recover"):
+            return self.send_error(answer)
+        assert self.headers["Content-Type"] == "application/json"
+        keep({"path": self.path, "method": self.command, "events": json.loads(body)})
         self.send_response(200)
         self.end_headers()
+        while answer == "endless":
+            self.wfile.write(b"x" * 100_000)
 
     do_PUT = do_POST
 
