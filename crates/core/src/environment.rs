@@ -34,6 +34,7 @@ mod stopping;
 mod table_tests;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 
 pub use outcome::{InitReport, InvocationReport, Outcome, RuntimeDone, Status};
 pub use phase::{Call, Ending, Moment, Phase, Reason, Stage, Step, Then, Turn};

@@ -196,6 +196,11 @@ impl Extension {
         self.error_type.as_deref()
     }
 
+    /// Whether its process is known to have ended.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     fn refused(&self, to: State) -> Refusal {
         Refusal::Transition { name: self.name.clone(), from: self.state.name(), to: to.name() }
     }

@@ -36,7 +36,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 /// What happens next: an event, or something an extension does.
 #[derive(Clone, Debug)]
-enum Doing {
+pub(super) enum Doing {
     Event(Event),
     Register { who: usize, events: Vec<String> },
     Next { who: usize },
@@ -46,9 +46,9 @@ enum Doing {
 }
 
 /// Two external extensions at most; whoever else registers is internal.
-const NAMES: [&str; 3] = ["one", "two", "inside"];
+pub(super) const NAMES: [&str; 3] = ["one", "two", "inside"];
 
-fn anything() -> impl Strategy<Value = Doing> {
+pub(super) fn anything() -> impl Strategy<Value = Doing> {
     let events =
         prop::collection::vec(prop_oneof![4 => Just("INVOKE"), 2 => Just("SHUTDOWN"), 1 => Just("WAKE")], 0..3)
             .prop_map(|names| names.into_iter().map(str::to_owned).collect());
