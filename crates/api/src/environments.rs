@@ -1,6 +1,7 @@
 //! The one place where the front door and a worker meet: called directly in one process, over h2 between nodes later.
 
 use crate::function::{FunctionKey, FunctionVersion};
+use crate::timeline::{EnvironmentTimeline, Wanted};
 use bytes::Bytes;
 use hearth_core::concurrency::Limit;
 use hearth_core::ids::RequestId;
@@ -51,6 +52,10 @@ pub trait Environments: Send + Sync + Debug {
 
     /// Every environment there is now.
     fn list(&self) -> Vec<EnvironmentStatus>;
+
+    /// What those of the environments that are wanted have done: of all that there are, and of the latest that have
+    /// ended.
+    fn timelines(&self, wanted: &Wanted) -> Vec<EnvironmentTimeline>;
 }
 
 /// The front door as functions meet it. A worker is given one, so that functions can invoke functions.

@@ -13,3 +13,4 @@ pub mod payload;
 pub mod platform_event;
 pub mod runtime_tree;
 pub mod telemetry;
+pub mod timeline;

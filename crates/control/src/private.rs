@@ -1,20 +1,21 @@
-//! Hearth's own routes, below `/_hearth/`: for `hearth ps`, health checks, and the links by which `GetFunction` lets code
-//! be downloaded. They are behind the same guard as everything else.
+//! Hearth's own routes, below `/_hearth/`: for `hearth ps` and `hearth trace`, health checks, and the links by which
+//! `GetFunction` lets code be downloaded. They are behind the same guard as everything else.
 
 use crate::FrontDoor;
 use crate::answer::{Answer, HttpResponse, refuse, respond, whole, with_request_id};
 use crate::functions::internal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use hearth_api::error::{ApiError, Protocol};
 use hearth_api::function::Code;
+use hearth_api::timeline::Wanted;
 use hearth_core::ids::RequestId;
 use hearth_store::StoreError;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -30,6 +31,10 @@ pub(crate) async fn serve(door: &FrontDoor, head: &Parts, id: RequestId) -> Http
     let result = match (&head.method, path) {
         (&Method::GET, "health") => Ok(Answer::ok(json!({ "status": "ok" }))),
         (&Method::GET, "environments") => Ok(Answer::ok(json!({ "environments": door.environments.list() }))),
+        (&Method::GET, "timelines") => {
+            let wanted = wanted(head.uri.query().unwrap_or_default());
+            Ok(Answer::ok(json!({ "environments": door.environments.timelines(&wanted) })))
+        }
         (&Method::GET, path) => match path.strip_prefix("code/").and_then(|link| door.links.open(link)) {
             Some(code) => match download(door, &code).await {
                 Ok(zip) => return with_request_id(zip, id),
@@ -44,6 +49,16 @@ pub(crate) async fn serve(door: &FrontDoor, head: &Parts, id: RequestId) -> Http
         Ok(answer) => respond(Ok(answer), Protocol::RestJson, id),
         Err(error) => refuse(&error, Protocol::RestJson, id),
     }
+}
+
+/// `function=NAME&environment=ID`, either or none.
+fn wanted(query: &str) -> Wanted {
+    let of = |name: &str| {
+        let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let value = value.filter(|value| !value.is_empty())?;
+        Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+    };
+    Wanted { function: of("function"), environment: of("environment") }
 }
 
 async fn download(door: &FrontDoor, code: &Code) -> Result<HttpResponse, ApiError> {

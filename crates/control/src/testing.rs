@@ -4,6 +4,7 @@
 use crate::{Config, FrontDoor, Stores};
 use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, State, UpdateStatus};
+use hearth_api::timeline::{EnvironmentTimeline, Wanted};
 use hearth_core::ids::{AccountId, Region};
 use hearth_store::FunctionRecord;
 use hearth_store::embedded::EmbeddedStore;
@@ -70,6 +71,10 @@ impl Environments for Draining {
     }
 
     fn list(&self) -> Vec<EnvironmentStatus> {
+        Vec::new()
+    }
+
+    fn timelines(&self, _wanted: &Wanted) -> Vec<EnvironmentTimeline> {
         Vec::new()
     }
 }

@@ -5,6 +5,7 @@ mod common;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::{Data, FUNCTIONS, OTHER_ZIP, Service, ZIP, arn, request};
+use hearth_api::timeline::Wanted;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -260,6 +261,19 @@ async fn web_pages_are_kept_out_of_everything() {
     }
     assert_eq!(service.get("/_hearth/health").await.status, StatusCode::OK);
     assert_eq!(service.get("/_hearth/environments").await.json(), json!({ "environments": [] }));
+    for (query, function, environment) in [
+        ("", None, None),
+        ("?function=shop", Some("shop"), None),
+        ("?environment=0123&other=x&function=shop", Some("shop"), Some("0123")),
+        ("?function=&functions=no", None, None),
+        ("?function=my%2Dshop&environment=", Some("my-shop"), None),
+    ] {
+        let path = format!("/_hearth/timelines{query}");
+        assert_eq!(service.get(&path).await.json(), json!({ "environments": [] }));
+        let (function, environment) = (function.map(str::to_owned), environment.map(str::to_owned));
+        let wanted = service.environments.wanted.lock().expect("lock").pop().expect("asked");
+        assert_eq!(wanted, Wanted { function, environment }, "{query}");
+    }
 }
 
 #[tokio::test]

@@ -17,12 +17,13 @@ mod telemetry;
 mod variables;
 
 use clock::Clock;
-use environment::{Environment, Reply};
+use environment::{Ended, Environment, Reply};
 use hearth_api::environments::{
     BoxFuture, EnvironmentStatus, Environments, FunctionDoor, Invocation, InvokeError, InvokeResponse,
 };
 use hearth_api::function::{FunctionKey, FunctionVersion};
 use hearth_api::runtime_tree::{self, RuntimeTree, RuntimeTreeError};
+use hearth_api::timeline::{EnvironmentTimeline, Wanted};
 use hearth_core::billing;
 use hearth_sandbox::{Sandboxes, Support};
 use hearth_store::{Logs, Packages};
@@ -68,6 +69,8 @@ pub struct Worker {
 pub(crate) struct Node {
     pub(crate) config: WorkerConfig,
     pub(crate) pools: Pools,
+    /// What the latest environments that have ended had done.
+    pub(crate) ended: Ended,
     pub(crate) clock: Clock,
     pub(crate) resolvers: Resolvers,
     /// Weak: whoever is behind it has us.
@@ -106,7 +109,8 @@ impl Worker {
         // Control groups count a tmpfs; a watchdog does not.
         let tmp_is_memory = capabilities.memory == Support::Full && capabilities.tmp_quota != Support::Full;
         let (door, draining) = (OnceLock::new(), AtomicBool::new(false));
-        let node = Node { config, pools, clock, resolvers, door, draining, tmp_is_memory };
+        let ended = Ended::default();
+        let node = Node { config, pools, ended, clock, resolvers, door, draining, tmp_is_memory };
         Self { node: Arc::new(node) }
     }
 
@@ -150,6 +154,10 @@ impl Environments for Worker {
 
     fn list(&self) -> Vec<EnvironmentStatus> {
         self.node.pools.all().iter().map(|environment| environment.status(self.node.clock.now())).collect()
+    }
+
+    fn timelines(&self, wanted: &Wanted) -> Vec<EnvironmentTimeline> {
+        environment::timelines(&self.node, wanted)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Instance, PlatformEvent, Reported, Span};
 use hearth_core::environment::{InitPhase, InitReport, Status};
+use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_core::telemetry::{Api, Schema};
 use jiff::Timestamp;
@@ -143,14 +144,8 @@ struct Outcome<'a> {
 
 impl<'a> Outcome<'a> {
     fn new(of: Status, reported: &'a Reported) -> Self {
-        let (status, error_type) = match of {
-            Status::Success => ("success", None),
-            Status::Timeout => ("timeout", None),
-            Status::Error(fault) if fault.as_str().starts_with("Sandbox.") => ("failure", Some(fault.as_str())),
-            Status::Error(fault) => ("error", Some(fault.as_str())),
-            Status::InitError => ("error", reported.as_deref()),
-        };
-        Self { status, error_type }
+        let reported = if of == Status::InitError { reported.as_deref() } else { None };
+        Self { status: of.name(), error_type: of.fault().map(ErrorType::as_str).or(reported) }
     }
 }
 

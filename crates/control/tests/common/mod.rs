@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
 use hearth_api::function::{FunctionKey, FunctionVersion, Scope};
+use hearth_api::timeline::{EnvironmentTimeline, Wanted};
 use hearth_control::{Config, FrontDoor, Stores};
 use hearth_core::ids::{AccountId, Region};
 use hearth_store::embedded::EmbeddedStore;
@@ -38,6 +39,8 @@ pub(crate) struct FakeEnvironments {
     pub(crate) calls: Mutex<Vec<(Arc<FunctionVersion>, Invocation)>>,
     pub(crate) retired: Mutex<Vec<(FunctionKey, Vec<Uuid>)>>,
     pub(crate) reserved: Mutex<Vec<(FunctionKey, Option<u32>)>>,
+    /// Whose timelines were asked for.
+    pub(crate) wanted: Mutex<Vec<Wanted>>,
     pub(crate) answers: Mutex<VecDeque<Result<InvokeResponse, InvokeError>>>,
     /// What an invocation streams before it ends, if its caller wants that.
     pub(crate) pieces: Mutex<Vec<Bytes>>,
@@ -91,6 +94,11 @@ impl Environments for FakeEnvironments {
     }
 
     fn list(&self) -> Vec<EnvironmentStatus> {
+        Vec::new()
+    }
+
+    fn timelines(&self, wanted: &Wanted) -> Vec<EnvironmentTimeline> {
+        self.wanted.lock().expect("lock").push(wanted.clone());
         Vec::new()
     }
 }

@@ -61,6 +61,28 @@ pub enum Status {
     InitError,
 }
 
+impl Status {
+    /// As events of the platform name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Timeout => "timeout",
+            Self::Error(fault) if fault.as_str().starts_with("Sandbox.") => "failure",
+            Self::Error(_) | Self::InitError => "error",
+        }
+    }
+
+    /// The fatal error, where the platform says which it is.
+    #[must_use]
+    pub const fn fault(self) -> Option<ErrorType> {
+        match self {
+            Self::Error(fault) => Some(fault),
+            Self::Success | Self::Timeout | Self::InitError => None,
+        }
+    }
+}
+
 impl Answer {
     /// How an invocation ends that is answered so.
     pub(super) const fn status(self) -> Status {

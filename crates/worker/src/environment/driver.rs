@@ -121,6 +121,7 @@ pub(super) async fn run(
         Ok((mut driver, mut events)) => {
             driver.feed(Event::Start);
             driver.live(&mut messages, &mut events).await;
+            node.ended.keep(&me);
             None
         }
         Err(error) => Some(error),
@@ -325,7 +326,9 @@ impl Driver {
         tell: impl FnOnce(&mut ExecutionEnvironment, Moment, &mut Vec<Action>) -> T,
     ) -> T {
         let mut actions: Vec<Action> = Vec::new();
-        let verdict = tell(&mut self.machine, self.node.clock.now(), &mut actions);
+        let now = self.node.clock.now();
+        let verdict = tell(&mut self.machine, now, &mut actions);
+        self.me.record(now, &self.machine, &actions);
         actions.into_iter().for_each(|action| self.carry_out(action));
         while let Some(event) = self.follow_up.pop_front() {
             self.feed(event);

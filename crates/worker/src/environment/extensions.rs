@@ -130,7 +130,7 @@ impl Driver {
                 reply.send(self.on_subscribe(id, subscription)).unwrap_or_default();
             }
             Call::Fail { id, failure, error_type, reply } => {
-                let done = self.machine.extension_failed(id, failure, &error_type);
+                let done = self.drive(|machine, _, _| machine.extension_failed(id, failure, &error_type));
                 reply.send(done).unwrap_or_default();
             }
         }

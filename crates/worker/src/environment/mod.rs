@@ -7,10 +7,12 @@ mod extensions;
 mod launch;
 mod news;
 mod output;
+mod record;
 mod spans;
 mod telemetry;
 
 pub(crate) use extensions::{Call as ExtensionCall, Notice};
+pub(crate) use record::{Ended, timelines};
 pub(crate) use spans::Arrival;
 
 use crate::Node;
@@ -20,6 +22,7 @@ use bytes::Bytes;
 use hearth_api::environments::{EnvironmentStatus, Invocation, InvokeError, InvokeResponse, ResponseSink};
 use hearth_api::function::FunctionVersion;
 use hearth_core::concurrency::Share;
+use hearth_core::environment::timeline::Timeline;
 use hearth_core::environment::{Answer, Moment};
 use hearth_core::ids::RequestId;
 use hearth_sandbox::{Sandbox, SandboxError, StartedProcess};
@@ -39,6 +42,7 @@ pub(crate) struct Environment {
     mailbox: mpsc::UnboundedSender<Message>,
     created: Moment,
     snapshot: Mutex<Snapshot>,
+    timeline: Mutex<Timeline>,
     sandbox: OnceLock<Arc<dyn Sandbox>>,
     retire_after_first: AtomicBool,
 }
@@ -185,6 +189,7 @@ impl Environment {
             mailbox,
             created,
             snapshot: Mutex::new(Snapshot::default()),
+            timeline: Mutex::new(Timeline::new(created)),
             sandbox: OnceLock::new(),
             retire_after_first: AtomicBool::new(false),
         });
