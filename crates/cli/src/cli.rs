@@ -1,6 +1,6 @@
 //! The command line as a whole.
 
-use crate::commands::{demo, deploy, dev, doctor, invoke, logs, ps, up};
+use crate::commands::{demo, deploy, dev, doctor, invoke, logs, ps, trace, up};
 use crate::output::Output;
 use crate::privilege;
 use crate::runtimes;
@@ -27,6 +27,7 @@ enum Command {
     Invoke(invoke::InvokeArgs),
     Logs(logs::LogsArgs),
     Ps(ps::PsArgs),
+    Trace(trace::TraceArgs),
     Runtimes(runtimes::RuntimesArgs),
     Doctor(doctor::DoctorArgs),
     Demo(demo::DemoArgs),
@@ -53,6 +54,7 @@ impl Cli {
             Command::Invoke(args) => executor()?.block_on(invoke::run(args, output)),
             Command::Logs(args) => executor()?.block_on(logs::run(args, output)),
             Command::Ps(args) => executor()?.block_on(ps::run(args, output)),
+            Command::Trace(args) => executor()?.block_on(trace::run(args, output)),
             Command::Runtimes(args) => runtimes::run(args, self.json).map(|()| ExitCode::SUCCESS),
             Command::Doctor(args) => {
                 let rights = if args.looks() { privilege::acquire() } else { Ok(()) };

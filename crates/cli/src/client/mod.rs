@@ -144,6 +144,23 @@ impl Client {
         read_json(path, &answer.body)
     }
 
+    /// What execution environments have done: those of functions of a name, those whose id begins so.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]
+    pub(crate) async fn timelines(
+        &self,
+        function: Option<&str>,
+        environment: Option<&str>,
+    ) -> Result<Value, ClientError> {
+        let path = "_hearth/timelines";
+        let (function, environment) = (segment(function.unwrap_or_default()), environment.unwrap_or_default());
+        let uri = format!("{}/{path}?function={function}&environment={environment}", self.endpoint);
+        let answer = self.send(path, Request::builder().uri(uri), Bytes::new()).await?;
+        read_json(path, &answer.body)
+    }
+
     fn sign(&self, request: http::request::Builder, service: Service) -> http::request::Builder {
         let [lambda, logs] = &self.authorization;
         let header = match service {

@@ -7,4 +7,5 @@ pub(crate) mod doctor;
 pub(crate) mod invoke;
 pub(crate) mod logs;
 pub(crate) mod ps;
+pub(crate) mod trace;
 pub(crate) mod up;
