@@ -223,10 +223,12 @@ def test_the_end_of_a_failure_a_timeout_and_an_environment(service, function):
     done = {record["requestId"]: record for record in records(found, "runtimeDone")}
     assert (done[crash.request_id]["status"], done[crash.request_id]["errorType"]) == ("error", "Runtime.ExitError")
     assert done[timeout.request_id]["status"] == "timeout" and "spans" not in done[timeout.request_id]
+    reports = {record["requestId"]: record["status"] for record in records(found, "report")}
+    assert reports[crash.request_id] == "error", "told to those who came after it"
     assert [start["phase"] for start in records(found, "initStart")] == ["init", "invoke"]
     made.replace(zipped({"app.py": CODE + "\n"}))
-    lines = logged(made, "kept 2 platform.report")
-    assert place(lines, f"START RequestId: {last.request_id}") < place(lines, "kept 2 platform.report")
+    lines = logged(made, "kept 4 platform.report")
+    assert place(lines, f"START RequestId: {last.request_id}") < place(lines, "kept 4 platform.report")
 
 
 @pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])

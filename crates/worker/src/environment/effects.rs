@@ -147,7 +147,7 @@ impl Driver {
             return;
         }
         self.runtime = Runtime::Absent;
-        self.log.telemetry().end();
+        self.log.telemetry().reset();
         let killed = self.sandbox.kill_processes();
         self.or_lost("kill the processes", killed);
     }

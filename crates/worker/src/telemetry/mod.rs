@@ -25,7 +25,7 @@ pub(crate) struct Telemetry {
     clock: Clock,
     json_format: bool,
     subscribers: Vec<Subscriber>,
-    /// What was said since the launch; `None` once nobody can subscribe any more.
+    /// What was said since the launch, or the end of those before; `None` once nobody can subscribe any more.
     backlog: Option<Backlog>,
     /// Tells subscriptions apart, those that were replaced included.
     made: u64,
@@ -80,10 +80,16 @@ impl Telemetry {
         Self { clock, json_format, subscribers: Vec::new(), backlog: None, made: 0 }
     }
 
-    /// A launch: nobody has subscribed, everybody may.
+    /// From now on everybody may subscribe.
     pub(crate) fn open(&mut self) {
+        self.backlog.get_or_insert_default();
+    }
+
+    /// Who has subscribed is killed. Those who come after the next launch hear how it ended: the report of the invocation
+    /// is written once nobody is left.
+    pub(crate) fn reset(&mut self) {
         self.end();
-        self.backlog = Some(Backlog::default());
+        self.open();
     }
 
     /// Init is over: whoever has not subscribed will not.

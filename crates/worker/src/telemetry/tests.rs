@@ -50,6 +50,12 @@ async fn who_subscribes_later_hears_what_was_said_before_and_only_what_it_wants(
     telemetry.platform(&PlatformEvent::End(RequestId(1)));
     let all = sent(&mut telemetry).await;
     assert_eq!(all, [vec!["\"function\"", "\"platform.start\""], vec!["\"platform.start\"", "\"platform.end\""],]);
+    telemetry.reset();
+    telemetry.platform(&PlatformEvent::End(RequestId(1)));
+    telemetry.open();
+    telemetry.platform(&start());
+    telemetry.subscribe(ONE, everything(Schema::Logs20200815)).unwrap();
+    assert_eq!(sent(&mut telemetry).await, [["\"platform.end\"", "\"platform.start\""]], "how it ended before");
     telemetry.end();
     telemetry.platform(&start());
     assert!(sent(&mut telemetry).await.is_empty() && telemetry.is_settled());
