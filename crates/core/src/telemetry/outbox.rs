@@ -240,6 +240,12 @@ impl Outbox {
         self.hurried = true;
     }
 
+    /// Whether anything has been sent, whatever came of it.
+    #[must_use]
+    pub const fn has_sent(&self) -> bool {
+        self.attempts > 0
+    }
+
     /// Whether no event waits or is under way.
     #[must_use]
     pub fn is_settled(&self) -> bool {

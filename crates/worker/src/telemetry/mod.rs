@@ -112,10 +112,10 @@ impl Telemetry {
         {
             return Err(Refusal::OtherApi(api));
         }
-        let again = before.map(|at| self.subscribers.swap_remove(at)).is_some();
+        let again = before.map(|at| self.subscribers.swap_remove(at)).is_some_and(|it| it.outbox.has_sent());
         self.made += 1;
         let mut outbox = Outbox::new(subscription.buffering);
-        // Whoever changes the terms has had the beginning.
+        // Whoever changes the terms may have had the beginning.
         for (time_ms, said) in self.backlog.iter().filter(|_| !again).flat_map(|backlog| &backlog.said) {
             if subscription.types.include(said.category()) {
                 let worded = said.worded(subscription.schema, self.json_format, *time_ms);

@@ -71,7 +71,10 @@ async fn a_second_subscription_replaces_the_first_and_not_that_of_the_other_api(
     assert_eq!(refused.error_type(), "Logs.NotSupported");
     telemetry.subscribe(ONE, everything(Schema::Telemetry20220701)).unwrap();
     telemetry.printed(Category::Extension, 0, "after\n");
-    assert_eq!(sent(&mut telemetry).await, [vec!["\"extension\""]]);
+    assert_eq!(sent(&mut telemetry).await, [["\"platform.start\"", "\"extension\""]], "nobody had sent it yet");
+    telemetry.subscribe(ONE, everything(Schema::Telemetry20221213)).unwrap();
+    telemetry.printed(Category::Function, 0, "later\n");
+    assert_eq!(sent(&mut telemetry).await, [["\"function\""]]);
 }
 
 #[tokio::test]
