@@ -53,8 +53,8 @@ pub trait Environments: Send + Sync + Debug {
     /// Every environment there is now.
     fn list(&self) -> Vec<EnvironmentStatus>;
 
-    /// What those of the environments that are wanted have done: of all that there are, and of the latest that have
-    /// ended.
+    /// What those of the environments that are wanted have done: the latest of those that there are and of
+    /// those that have ended, by the time they were made.
     fn timelines(&self, wanted: &Wanted) -> Vec<EnvironmentTimeline>;
 }
 

@@ -148,7 +148,7 @@ impl Timeline {
         self.invocations.iter()
     }
 
-    /// How the Init phase went, once it is over; of several, the first.
+    /// How the Init phase went, once it is over. (After a Reset, Init runs inside an invocation.)
     #[must_use]
     pub const fn init(&self) -> Option<InitReport> {
         self.init

@@ -9,11 +9,14 @@ use hearth_api::timeline::{EnvironmentTimeline, Init, Invocation, Span, Wanted};
 use hearth_core::billing::Rule;
 use hearth_core::environment::timeline::Timeline;
 use hearth_core::environment::{Action, ExecutionEnvironment, Moment, Phase};
+use std::cmp::Reverse;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many environments that have ended are remembered (ours: some 30 kB each at most).
 const ENDED_KEPT: usize = 64;
+/// How many environments one answer tells of at most (ours: some 10 MB of JSON).
+const TOLD_MAX: usize = 128;
 
 /// The latest environments that have ended. Its lock is taken when one ends and when somebody asks, never by invocations.
 #[derive(Debug, Default)]
@@ -43,21 +46,23 @@ impl Ended {
     }
 }
 
-/// What those environments of the node that are wanted have done, by the time they were made.
+/// What those environments of the node that are wanted have done, by the time they were made: the latest [`TOLD_MAX`].
 pub(crate) fn timelines(node: &Node, wanted: &Wanted) -> Vec<EnvironmentTimeline> {
-    let matches = |environment: &&Arc<Environment>| wanted.matches(&environment.function.key.name, &environment.id);
     // Those that are there first: one that ends meanwhile is found among the ended ones, which are looked at later.
-    let there = node.pools.all();
-    let there = there.iter().filter(matches).map(|environment| environment.recorded(environment.seen().phase));
-    let mut records: Vec<Record> = there.collect();
+    let mut there = node.pools.all();
+    there.retain(|environment| wanted.matches(&environment.function.key.name, &environment.id));
+    there.sort_by_key(|environment| Reverse(environment.created));
+    there.truncate(TOLD_MAX);
+    let mut records: Vec<_> = there.iter().map(|environment| environment.recorded(environment.seen().phase)).collect();
     let ended = node.ended.matching(wanted);
     let ids: HashSet<_> = ended.iter().map(|record| record.id.clone()).collect();
     records.retain(|record| !ids.contains(&record.id));
     records.extend(ended);
     records.sort_by_key(|record| record.created);
+    let latest = records.get(records.len().saturating_sub(TOLD_MAX)..).unwrap_or_default();
     let (now, wall_us) = (node.clock.now(), wall_ms().saturating_mul(1_000));
     let epoch_us = |moment: Moment| wall_us.saturating_sub(i64::try_from(now.since(moment)).unwrap_or(i64::MAX));
-    records.iter().map(|record| record.told(now, epoch_us(record.created), node.config.billing)).collect()
+    latest.iter().map(|record| record.told(now, epoch_us(record.created), node.config.billing)).collect()
 }
 
 impl Environment {

@@ -7,6 +7,7 @@ mod axis;
 mod page;
 mod perfetto;
 mod rows;
+mod table;
 mod words;
 
 use crate::client::{Client, ClientError, Target};

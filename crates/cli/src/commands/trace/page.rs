@@ -3,9 +3,10 @@
 
 use super::axis::{Axis, moment};
 use super::rows::{at, put, rows, wide};
+use super::table::table;
 use super::words;
 use crate::output;
-use hearth_api::timeline::{Activity, EnvironmentTimeline, Invocation, Lane, Span};
+use hearth_api::timeline::{EnvironmentTimeline, Lane, Span};
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("page.css");
@@ -130,7 +131,7 @@ fn ticks(page: &mut String, environments: &[EnvironmentTimeline], axis: &Axis) {
     page.push_str("</div></div>\n");
 }
 
-fn heading(environment: &EnvironmentTimeline) -> String {
+pub(super) fn heading(environment: &EnvironmentTimeline) -> String {
     let EnvironmentTimeline { id, version, runtime, memory_mb, account, region, .. } = environment;
     let phase = if environment.phase == "Idle" { "Frozen" } else { &environment.phase };
     let function = &environment.function;
@@ -139,68 +140,6 @@ fn heading(environment: &EnvironmentTimeline) -> String {
         id.get(..12).unwrap_or(id)
     );
     escaped(&text)
-}
-
-fn table(page: &mut String, environment: &EnvironmentTimeline, axis: &Axis, prefix: &str) {
-    put(page, format_args!("<section class=\"facts\"><h2>{}</h2>\n", heading(environment)));
-    if let Some(init) = &environment.init {
-        let (length, status) = (words::milliseconds(init.duration_us), escaped(&words::init_status(init)));
-        put(page, format_args!("<p>Init phase: {length} ms, {status}</p>\n"));
-    }
-    if environment.forgotten > 0 {
-        put(
-            page,
-            format_args!(
-                "<p>{} after it are not remembered.</p>\n",
-                super::counted((usize::try_from(environment.forgotten).unwrap_or(usize::MAX), "invocation"))
-            ),
-        );
-    }
-    page.push_str(
-        "<div class=\"scroll\"><table><thead><tr><th>#</th><th>Request</th><th>At</th><th>Status</th><th>Duration</th>\
-         <th>Billed</th><th>Init</th><th>Response latency</th><th>Response duration</th><th>Runtime overhead</th>\
-         <th>Extension overhead</th></tr></thead><tbody>\n",
-    );
-    for invocation in &environment.invocations {
-        row(page, environment, invocation, axis, prefix);
-    }
-    page.push_str("</tbody></table></div></section>\n");
-}
-
-fn row(page: &mut String, environment: &EnvironmentTimeline, invocation: &Invocation, axis: &Axis, prefix: &str) {
-    let ms = |us: Option<u64>| us.map_or_else(String::new, |us| format!("{} ms", words::milliseconds(us)));
-    let report = invocation.report.as_ref();
-    let status = report.map_or_else(|| "under way".to_owned(), words::status);
-    let bad = if report.is_some_and(|report| report.status != "success") { " class=\"bad\"" } else { "" };
-    let since = moment(environment, invocation.start_us).saturating_sub(axis.start());
-    let init = match &invocation.init {
-        Some(init) => format!("{} ms inside", words::milliseconds(init.duration_us)),
-        None => ms(report.and_then(|report| report.init_us)),
-    };
-    let (number, id) = (invocation.number, escaped(&invocation.request_id));
-    put(page, format_args!("<tr id=\"{prefix}{number}\"{bad}><td>{number}</td><td><code>{id}</code></td>"));
-    let cells = [
-        words::length(u64::try_from(since).unwrap_or_default()),
-        status,
-        ms(report.map(|report| report.duration_us)),
-        report.map_or_else(String::new, |report| format!("{} ms", report.billed_ms)),
-        init,
-        ms(part(environment, invocation.number, Activity::ResponseLatency)),
-        ms(part(environment, invocation.number, Activity::ResponseDuration)),
-        ms(part(environment, invocation.number, Activity::RuntimeOverhead)),
-        ms(part(environment, invocation.number, Activity::ExtensionOverhead)),
-    ];
-    cells.iter().for_each(|cell| put(page, format_args!("<td>{}</td>", escaped(cell))));
-    page.push_str("</tr>\n");
-}
-
-/// How long a part of an invocation was: from where its first span begins to where its last one ends.
-fn part(environment: &EnvironmentTimeline, number: u32, activity: Activity) -> Option<u64> {
-    let end = |span: &Span| span.start_us.saturating_add(span.duration_us);
-    let whole = environment.spans.iter().find(|span| span.activity == Activity::Invoke(number))?;
-    let within = |span: &&Span| whole.start_us <= span.start_us && end(span) <= end(whole) && span.activity == activity;
-    let of = || environment.spans.iter().filter(within);
-    Some(of().map(end).max()?.saturating_sub(of().map(|span| span.start_us).min()?))
 }
 
 /// Text as text: in elements and in quoted attributes.
@@ -225,6 +164,7 @@ pub(super) fn escaped(text: &str) -> String {
 mod tests {
     use super::super::testing::environment;
     use super::*;
+    use hearth_api::timeline::Activity;
 
     #[test]
     fn a_page_asks_nobody_for_anything_and_runs_nothing() {
@@ -233,19 +173,6 @@ mod tests {
             assert!(!page.contains(forbidden), "{forbidden}");
         }
         assert!(page.contains("<bdi>&lt;b&gt;one&lt;/b&gt;</bdi>"), "the extension's name, as text");
-    }
-
-    #[test]
-    fn the_table_has_what_report_says_and_the_parts() {
-        let page = html(&[environment()], 2);
-        let row = page.lines().find(|line| line.contains("<tr id=\"e0-1\"")).expect("a row");
-        let cells: Vec<_> = row.split("<td>").skip(1).map(|cell| cell.split("</td>").next().unwrap()).collect();
-        let id = "<code>8476a536-e9f4-11e8-9739-2dfe598c3fcd</code>";
-        let expected =
-            ["1", id, "84.00 ms", "success", "23.00 ms", "103 ms", "80.00 ms", "2.00 ms", "", "0.10 ms", "20.90 ms"];
-        assert_eq!(cells, expected);
-        assert!(page.contains("under way") && page.contains("2 environments older not shown"));
-        assert!(page.contains("href=\"#e0-1\"") && page.contains(">10m<"), "bars lead to rows, freezes say how long");
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn arguments(environment: &EnvironmentTimeline, span: &Span) -> Value {
     }
     match (span.lane, span.activity) {
         (Lane::Environment, Activity::Init) => {
-            // Of several Init phases, the first: another follows only on a Reset, inside an invocation.
+            // There is one Init phase: after a Reset, Init runs inside an invocation.
             arguments.extend(environment.init.as_ref().map(|init| ("status".to_owned(), init.status.clone().into())));
         }
         (_, Activity::Invoke(number)) => {
