@@ -244,7 +244,7 @@ impl Timeline {
             }
             if let Activity::Invoke(number) = span.activity {
                 self.forgotten = self.forgotten.saturating_add(1);
-                self.invocations.retain(|invocation| invocation.number > number);
+                while self.invocations.pop_front_if(|oldest| oldest.number <= number).is_some() {}
             }
             return;
         }
