@@ -84,7 +84,7 @@ fn forgotten(text: &mut String, environment: &EnvironmentTimeline, axis: &Axis) 
             put(
                 text,
                 format_args!(
-                    "<span class=\"bar forgotten\" style=\"{style}\" title=\"{count} invocations are not remembered\">{count} more</span>"
+                    "<span class=\"bar forgotten\" style=\"{style}\" title=\"{count} invocations are not remembered\">{count} more invocations</span>"
                 ),
             );
         }
