@@ -5,11 +5,12 @@ use crate::timeline::{EnvironmentTimeline, Wanted};
 use bytes::Bytes;
 use hearth_core::concurrency::Limit;
 use hearth_core::ids::RequestId;
+use hearth_core::limits::STREAM_PIECES;
 use serde::Serialize;
 use std::fmt::Debug;
 use std::net::TcpListener;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -90,8 +91,23 @@ pub struct Invocation {
     pub stream: Option<ResponseSink>,
 }
 
-/// Takes a streamed answer in pieces. Make it with room for [`hearth_core::limits::STREAM_PIECES`].
-pub type ResponseSink = mpsc::Sender<Bytes>;
+/// Takes a streamed answer in pieces.
+#[derive(Clone, Debug)]
+pub struct ResponseSink {
+    /// The pieces, in their order.
+    pub pieces: mpsc::Sender<Bytes>,
+    /// `Content-Type` of the runtime's answer: set before the first piece, if the runtime says one.
+    pub content_type: Arc<OnceLock<String>>,
+}
+
+impl ResponseSink {
+    /// A sink with room for [`STREAM_PIECES`], and its other end.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<Bytes>) {
+        let (pieces, receiver) = mpsc::channel(STREAM_PIECES);
+        (Self { pieces, content_type: Arc::default() }, receiver)
+    }
+}
 
 /// How an invocation ended.
 #[derive(Clone, Debug)]

@@ -10,10 +10,9 @@ use crate::lambda::Call;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hearth_api::environments::{BoxFuture, InvokeError, InvokeResponse};
+use hearth_api::environments::{BoxFuture, InvokeError, InvokeResponse, ResponseSink};
 use hearth_api::error::ApiError;
 use hearth_api::event_stream::event;
-use hearth_core::limits::STREAM_PIECES;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http_body::{Body, Frame};
@@ -35,7 +34,7 @@ pub(super) async fn invoke(
     if admitted.kind == Kind::DryRun {
         return Ok(empty(http::StatusCode::NO_CONTENT, call));
     }
-    let (sink, pieces) = mpsc::channel(STREAM_PIECES);
+    let (sink, pieces) = ResponseSink::new();
     let trace_id = trace_id(headers, call);
     let (function, invocation) = admitted.invocation(call, &trace_id, Some(sink));
     let executed_version = function.version.clone();

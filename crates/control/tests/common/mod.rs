@@ -72,7 +72,7 @@ impl Environments for FakeEnvironments {
             }
             if let Some(sink) = sink {
                 for piece in pieces {
-                    sink.send(piece).await.expect("somebody reads");
+                    sink.pieces.send(piece).await.expect("somebody reads");
                 }
             }
             answer

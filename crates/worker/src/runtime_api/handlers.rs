@@ -10,6 +10,7 @@ use hearth_core::environment::Answer;
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_core::limits::{RESPONSE_PAYLOAD_BYTES, RUNTIME_ERROR_BYTES};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
@@ -80,7 +81,12 @@ impl Client<'_> {
         }
         if mode.is_some() {
             match self.begin(id).await? {
-                Ok(Begun::Pieces(pieces)) => return self.stream(id, pieces, body).await,
+                Ok(Begun::Pieces(pieces)) => {
+                    if let Some(content_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
+                        pieces.sink.content_type.get_or_init(|| content_type.to_owned());
+                    }
+                    return self.stream(id, pieces, body).await;
+                }
                 Ok(Begun::Whole) => {}
                 Err(verdict) => {
                     discard(body).await;

@@ -100,7 +100,7 @@ async fn relay(body: &mut Incoming, sink: ResponseSink, bytes_per_s: Option<NonZ
             }
         }
         // Fails when the caller has gone.
-        sink.send(piece).await.unwrap_or_default();
+        sink.pieces.send(piece).await.unwrap_or_default();
     }
     Relayed::Whole
 }

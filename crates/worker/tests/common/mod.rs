@@ -5,11 +5,10 @@
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use bytes::Bytes;
-use hearth_api::environments::{BoxFuture, Environments, Invocation, InvokeError, InvokeResponse};
+use hearth_api::environments::{BoxFuture, Environments, Invocation, InvokeError, InvokeResponse, ResponseSink};
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, State, UpdateStatus};
 use hearth_core::billing::Rule;
 use hearth_core::ids::{AccountId, Region, RequestId};
-use hearth_core::limits::STREAM_PIECES;
 use hearth_core::network::Mode;
 use hearth_sandbox::{
     Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
@@ -445,7 +444,7 @@ impl Stage {
 
     /// With an answer that comes as it is written: its pieces, and how it ended.
     pub(crate) fn stream(&self, payload: &str) -> (mpsc::Receiver<Bytes>, JoinHandle<InvokeResponse>) {
-        let (sink, pieces) = mpsc::channel(STREAM_PIECES);
+        let (sink, pieces) = ResponseSink::new();
         let invocation = Invocation { stream: Some(sink), ..invocation(payload, true) };
         let call = self.worker.invoke(Arc::clone(&self.function), invocation);
         (pieces, tokio::spawn(async move { call.await.unwrap() }))
