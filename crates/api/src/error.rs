@@ -27,11 +27,15 @@ pub struct ApiError {
 #[expect(missing_docs, reason = "the names are AWS's; what is decided about each stands in `ErrorKind::answer`")]
 pub enum ErrorKind {
     AccessDeniedException,
+    /// Of a function URL: the function failed, or what it returned is no answer. A text without JSON around it.
+    BadGateway,
     CodeStorageExceededException,
+    IncompleteSignatureException,
     InvalidParameterException,
     InvalidParameterValueException,
     InvalidRequestContentException,
     InvalidRuntimeException,
+    InvalidSignatureException,
     InvalidZipFileException,
     LimitExceededException,
     /// Not AWS's: an operation of the model that has no handler yet.
@@ -49,6 +53,7 @@ pub enum ErrorKind {
     ServiceException,
     TooManyRequestsException(ThrottleReason),
     UnknownOperationException,
+    UnrecognizedClientException,
     UnsupportedMediaTypeException,
     ValidationException,
 }
@@ -112,11 +117,14 @@ impl ErrorKind {
         use Fault::{Service, Unsaid, User};
         match self {
             Self::AccessDeniedException => Answer("AccessDeniedException", 403, "Message", Unsaid),
+            Self::BadGateway => Answer("InternalServerErrorException", 502, "Message", Unsaid),
             Self::CodeStorageExceededException => Answer("CodeStorageExceededException", 400, "message", User),
+            Self::IncompleteSignatureException => Answer("IncompleteSignatureException", 403, "message", Unsaid),
             Self::InvalidParameterException => Answer("InvalidParameterException", 400, "message", User),
             Self::InvalidParameterValueException => Answer("InvalidParameterValueException", 400, "message", User),
             Self::InvalidRequestContentException => Answer("InvalidRequestContentException", 400, "message", User),
             Self::InvalidRuntimeException => Answer("InvalidRuntimeException", 502, "Message", Service),
+            Self::InvalidSignatureException => Answer("InvalidSignatureException", 403, "message", Unsaid),
             Self::InvalidZipFileException => Answer("InvalidZipFileException", 502, "Message", Service),
             Self::LimitExceededException => Answer("LimitExceededException", 400, "message", User),
             Self::NotImplementedException => Answer("NotImplementedException", 501, "message", Service),
@@ -135,6 +143,7 @@ impl ErrorKind {
             Self::ServiceException => Answer("ServiceException", 500, "Message", Service),
             Self::TooManyRequestsException(_) => Answer("TooManyRequestsException", 429, "message", User),
             Self::UnknownOperationException => Answer("UnknownOperationException", 404, "message", Unsaid),
+            Self::UnrecognizedClientException => Answer("UnrecognizedClientException", 403, "message", Unsaid),
             Self::UnsupportedMediaTypeException => Answer("UnsupportedMediaTypeException", 415, "message", User),
             Self::ValidationException => Answer("ValidationException", 400, "message", Unsaid),
         }
@@ -263,6 +272,48 @@ impl ApiError {
         Self::new(ErrorKind::AccessDeniedException, message)
     }
 
+    /// 403: neither the resource policy nor a signature allows a request to a function URL.
+    #[must_use]
+    pub fn url_forbidden() -> Self {
+        Self::access_denied(
+            "Forbidden. For troubleshooting Function URL authorization issues, see: \
+             https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html",
+        )
+    }
+
+    /// 403: a signature of something else.
+    #[must_use]
+    pub fn signature_mismatch() -> Self {
+        Self::invalid_signature(
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access \
+             Key and signing method. Consult the service documentation for details.",
+        )
+    }
+
+    /// 403: a signature for somebody else or of another time.
+    #[must_use]
+    pub fn invalid_signature(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InvalidSignatureException, message)
+    }
+
+    /// 403: a signature that lacks something.
+    #[must_use]
+    pub fn incomplete_signature(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::IncompleteSignatureException, message)
+    }
+
+    /// 403: an access key, or a session token, that nobody has.
+    #[must_use]
+    pub fn unknown_token() -> Self {
+        Self::new(ErrorKind::UnrecognizedClientException, "The security token included in the request is invalid.")
+    }
+
+    /// 502, of a function URL. What went wrong stands in the function's log.
+    #[must_use]
+    pub fn bad_gateway() -> Self {
+        Self::new(ErrorKind::BadGateway, "Internal Server Error")
+    }
+
     /// 403: no policy allows this. Roles are not evaluated, so the resource is not named either.
     #[must_use]
     pub fn not_authorized(user: &str, action: &str) -> Self {
@@ -317,7 +368,12 @@ impl ApiError {
                 status
             }
         };
-        ErrorParts { status, error_type: code, body: Bytes::from(Value::Object(body).to_string()) }
+        let body = if self.kind == ErrorKind::BadGateway {
+            Bytes::from(self.message.clone())
+        } else {
+            Bytes::from(Value::Object(body).to_string())
+        };
+        ErrorParts { status, error_type: code, body }
     }
 }
 
@@ -373,6 +429,12 @@ mod tests {
         let error = ApiError::access_denied("");
         let body = r#"{"Message":null}"#.to_owned();
         assert_eq!(parts(&error, Protocol::RestJson), (403, "AccessDeniedException", body));
+    }
+
+    #[test]
+    fn a_failure_behind_a_function_url_is_plain_text() {
+        let (status, _, body) = parts(&ApiError::bad_gateway(), Protocol::RestJson);
+        assert_eq!((status, body.as_str()), (502, "Internal Server Error"));
     }
 
     #[test]
