@@ -4,6 +4,7 @@
 use crate::StoreError;
 use hearth_api::environments::BoxFuture;
 use hearth_api::function::{Alias, FunctionKey, FunctionVersion, Scope};
+use hearth_api::function_url::FunctionUrl;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -32,6 +33,9 @@ pub struct FunctionRecord {
     /// Statements of resource policies: by qualifier, empty for the unqualified function, in their order.
     #[serde(default)]
     pub policies: BTreeMap<String, Vec<serde_json::Value>>,
+    /// Function URLs: by alias, empty for the unqualified function.
+    #[serde(default)]
+    pub urls: BTreeMap<String, FunctionUrl>,
     /// Settings of the function itself that are stored and returned but that no rule reads, by member name.
     #[serde(default)]
     pub passive: BTreeMap<String, serde_json::Value>,
@@ -70,6 +74,7 @@ impl FunctionRecord {
             tags: BTreeMap::new(),
             reserved_concurrency: None,
             policies: BTreeMap::new(),
+            urls: BTreeMap::new(),
             passive: BTreeMap::new(),
             revision: 0,
         }
@@ -133,6 +138,13 @@ pub trait Functions: Send + Sync + Debug {
     ///
     /// [`StoreError`]
     fn reservations(&self) -> BoxFuture<'_, Result<Vec<(FunctionKey, u32)>, StoreError>>;
+
+    /// The function that has the URL with this id, of whatever scope. From memory when it was asked for before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    fn function_of_url(&self, id: &str) -> BoxFuture<'_, Result<Option<FunctionKey>, StoreError>>;
 
     /// What the functions of a scope take up.
     ///

@@ -52,7 +52,7 @@ contract! {
     functions: reads_what_was_stored(alone), changes_are_compared_by_revision(alone), one_of_many_wins(shared),
         lists_are_paged_by_name(alone), unfinished_changes_are_found(alone),
         packages_in_use_are_found(alone), versions_are_part_of_their_function(alone),
-        reservations_and_usage_are_found(alone);
+        reservations_and_usage_are_found(alone), urls_find_their_function(alone);
     layers: numbers_are_never_used_again(alone), many_publish_at_once(shared), policies_are_compared_by_revision(alone),
         lists_are_filtered_and_paged(alone), packages_of_layers_are_found(alone);
     packages: keeps_a_package(alone), amends_a_package(alone), amends_with_links_and_modes(alone), many_put_the_same(shared), refuses_what_is_no_package(alone),

@@ -111,6 +111,10 @@ mod tests {
             self.store.reservations()
         }
 
+        fn function_of_url(&self, id: &str) -> BoxFuture<'_, Result<Option<FunctionKey>, StoreError>> {
+            self.store.function_of_url(id)
+        }
+
         fn usage(&self, scope: &Scope) -> BoxFuture<'_, Result<FunctionUsage, StoreError>> {
             self.store.usage(scope)
         }

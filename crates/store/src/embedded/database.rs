@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the tables came to be: the layout of a file, kept in `user_version`, is the number of steps that it has seen. Steps
 /// are added at the end and never changed.
-const STEPS: &[&str] = &[FIRST, VERSIONS, LAYERS];
+const STEPS: &[&str] = &[FIRST, VERSIONS, LAYERS, FUNCTION_URLS];
 
 const FIRST: &str = "
     CREATE TABLE functions (
@@ -69,6 +69,17 @@ const LAYERS: &str = "
         version BLOB NOT NULL,
         PRIMARY KEY (account, region, name, number)
     );
+";
+
+/// Which function a URL is of. The rest of a URL is part of the function's record.
+const FUNCTION_URLS: &str = "
+    CREATE TABLE function_urls (
+        id TEXT PRIMARY KEY,
+        account TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL
+    );
+    CREATE INDEX function_urls_of_function ON function_urls (account, region, name);
 ";
 
 /// The newest layout.

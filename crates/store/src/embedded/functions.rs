@@ -4,6 +4,7 @@
 //! warm path takes the read lock of one shard and nothing else.
 
 use super::database::{Reader, damaged};
+use super::urls::{self, KnownUrls};
 use super::versions;
 use super::writer::Writer;
 use crate::{FunctionRecord, FunctionUsage, StoreError};
@@ -21,11 +22,12 @@ pub(super) struct FunctionTable {
     writer: Arc<Writer>,
     reader: Arc<Reader>,
     cache: Arc<Cache>,
+    urls: Arc<KnownUrls>,
 }
 
 impl FunctionTable {
     pub(super) fn new(writer: Arc<Writer>, reader: Arc<Reader>) -> Self {
-        Self { writer, reader, cache: Arc::new(Cache::default()) }
+        Self { writer, reader, cache: Arc::default(), urls: Arc::default() }
     }
 
     pub(super) fn cached(&self, key: &FunctionKey) -> Option<Arc<FunctionRecord>> {
@@ -66,6 +68,7 @@ impl FunctionTable {
                 return Ok(Err(StoreError::Exists(record.latest.key.to_string())));
             }
             versions::write(database, &record)?;
+            urls::write(database, &record)?;
             Ok(Ok(record))
         };
         self.writer.write(format!("store {key}"), apply, self.publish()).await
@@ -97,6 +100,7 @@ impl FunctionTable {
             Ok(match changed {
                 1 => {
                     versions::write(database, &record)?;
+                    urls::write(database, &record)?;
                     Ok(record)
                 }
                 _ if select(database, key)?.is_some() => Err(StoreError::Conflict(key.to_string())),
@@ -107,7 +111,7 @@ impl FunctionTable {
     }
 
     pub(super) async fn delete(&self, key: FunctionKey) -> Result<Arc<FunctionRecord>, StoreError> {
-        let cache = Arc::clone(&self.cache);
+        let (cache, known) = (Arc::clone(&self.cache), Arc::clone(&self.urls));
         let gone = key.clone();
         let what = format!("delete {key}");
         let apply = move |database: &Connection| {
@@ -116,9 +120,14 @@ impl FunctionTable {
                 database.prepare_cached("DELETE FROM functions WHERE account = ? AND region = ? AND name = ?")?;
             delete.execute([key.scope.account.as_str(), key.scope.region.as_str(), &key.name])?;
             versions::delete(database, &key)?;
+            urls::delete(database, &key)?;
             Ok(Ok(record))
         };
-        self.writer.write(what, apply, move |_record| cache.forget(&gone)).await
+        let forget = move |_record: &Arc<FunctionRecord>| {
+            known.forget(&gone);
+            cache.forget(&gone);
+        };
+        self.writer.write(what, apply, forget).await
     }
 
     pub(super) async fn list(
@@ -161,6 +170,16 @@ impl FunctionTable {
             Ok(reservations)
         };
         self.reader.read("list the reservations".to_owned(), query).await
+    }
+
+    pub(super) async fn of_url(&self, id: String) -> Result<Option<FunctionKey>, StoreError> {
+        if let Some(known) = self.urls.get(&id) {
+            return Ok(Some(known));
+        }
+        let wanted = id.clone();
+        let query = move |database: &Connection| urls::read(database, &wanted);
+        let found = self.reader.read(format!("find the function of the URL {id}"), query).await?;
+        Ok(found.inspect(|key| self.urls.remember(id, key.clone())))
     }
 
     pub(super) async fn usage(&self, scope: Scope) -> Result<FunctionUsage, StoreError> {
@@ -209,8 +228,11 @@ impl FunctionTable {
     }
 
     fn publish(&self) -> impl FnOnce(&Arc<FunctionRecord>) + Send + 'static {
-        let cache = Arc::clone(&self.cache);
-        move |record| cache.replace(record)
+        let (cache, known) = (Arc::clone(&self.cache), Arc::clone(&self.urls));
+        move |record| {
+            known.forget(&record.latest.key);
+            cache.replace(record);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod functions;
 mod layers;
 mod logs;
 mod packages;
+mod urls;
 mod versions;
 mod writer;
 
@@ -114,6 +115,10 @@ impl Functions for EmbeddedStore {
 
     fn reservations(&self) -> BoxFuture<'_, Result<Vec<(FunctionKey, u32)>, StoreError>> {
         Box::pin(self.functions.reservations())
+    }
+
+    fn function_of_url(&self, id: &str) -> BoxFuture<'_, Result<Option<FunctionKey>, StoreError>> {
+        Box::pin(self.functions.of_url(id.to_owned()))
     }
 
     fn usage(&self, scope: &Scope) -> BoxFuture<'_, Result<FunctionUsage, StoreError>> {

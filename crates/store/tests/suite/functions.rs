@@ -2,6 +2,7 @@
 
 use crate::support::{described, function, key, published, scope};
 use hearth_api::function::{Code, FunctionKey, Layer, State, UpdateStatus};
+use hearth_api::function_url::{AuthType, FunctionUrl, InvokeMode};
 use hearth_store::{FunctionUsage, Functions, StoreError};
 use std::sync::Arc;
 
@@ -169,4 +170,34 @@ pub async fn unfinished_changes_are_found(store: &impl Functions) {
     Arc::make_mut(&mut active.latest).state = State::Active;
     store.update(active).await.unwrap();
     assert_eq!(store.unfinished().await.unwrap().len(), 2);
+}
+
+/// A URL leads to its function as long as that has it.
+pub async fn urls_find_their_function(store: &impl Functions) {
+    let url = |id: &str| FunctionUrl {
+        id: id.to_owned(),
+        auth: AuthType::None,
+        invoke_mode: InvokeMode::Buffered,
+        cors: None,
+        created: String::new(),
+        modified: String::new(),
+    };
+    let mut with_one = function(key("a"));
+    with_one.urls.insert(String::new(), url("one"));
+    let with_one = store.create(with_one).await.unwrap();
+    store.create(function(key("b"))).await.unwrap();
+    let mut with_two = (*with_one).clone();
+    with_two.urls.insert("prod".to_owned(), url("two"));
+    let with_two = store.update(with_two).await.unwrap();
+    for id in ["one", "two", "one"] {
+        assert_eq!(store.function_of_url(id).await.unwrap(), Some(key("a")), "{id}");
+    }
+    assert_eq!(store.function_of_url("three").await.unwrap(), None);
+    let mut without = (*with_two).clone();
+    without.urls.remove("");
+    assert_eq!(store.update(without).await.unwrap().urls.len(), 1);
+    assert_eq!(store.function_of_url("one").await.unwrap(), None);
+    assert_eq!(store.function_of_url("two").await.unwrap(), Some(key("a")));
+    store.delete(&key("a")).await.unwrap();
+    assert_eq!(store.function_of_url("two").await.unwrap(), None);
 }
