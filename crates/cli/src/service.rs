@@ -9,7 +9,7 @@ use crate::trim;
 use anyhow::Context as _;
 use hearth_api::environments::Environments;
 use hearth_api::function::Scope;
-use hearth_control::{Config, FrontDoor, Stores};
+use hearth_control::{Config, Credentials, FrontDoor, Stores};
 use hearth_core::billing;
 use hearth_core::ids::{AccountId, Region};
 use hearth_core::limits::{LOG_LIMIT_MB, STREAM_MIB_PER_S};
@@ -44,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// Names by which clients address it, besides its own addresses.
     pub(crate) hosts: Vec<String>,
+    /// What callers of function URLs with `AWS_IAM` sign with.
+    pub(crate) credentials: Credentials,
     /// The data directory.
     pub(crate) data: PathBuf,
     /// Account and region of requests that name none.
@@ -125,7 +127,12 @@ impl Service {
             dns: settings.dns,
         }));
         let front = FrontDoor::new(
-            Config { scope: settings.scope, hosts: settings.hosts, drain: settings.drain + ANSWERING },
+            Config {
+                scope: settings.scope,
+                hosts: settings.hosts,
+                credentials: settings.credentials,
+                drain: settings.drain + ANSWERING,
+            },
             Stores {
                 functions: store.clone(),
                 layers: store.clone(),
@@ -226,11 +233,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + 
 impl Settings {
     /// For a service that only its own process talks to.
     pub(crate) fn private(data: PathBuf, runtimes: PathBuf) -> anyhow::Result<Self> {
+        let scope = scope("000000000000", "us-east-1")?;
         Ok(Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             hosts: Vec::new(),
+            credentials: Credentials::well_known(scope.account.clone()),
             data,
-            scope: scope("000000000000", "us-east-1")?,
+            scope,
             idle_timeout: Duration::from_secs(600),
             drain: DRAIN,
             billing: billing::Rule::Current,

@@ -1,6 +1,7 @@
 //! Responses: JSON of an operation, and errors in the protocol of the service that was called.
 
 use crate::invoke::Events;
+use crate::url::Streamed;
 use bytes::Bytes;
 use hearth_api::error::{ApiError, Protocol};
 use hearth_core::ids::RequestId;
@@ -17,8 +18,8 @@ use tokio::sync::mpsc;
 /// What the server sends.
 pub(crate) type HttpResponse = Response<ResponseBody>;
 
-/// Whole, or as it comes.
-pub(crate) type ResponseBody = Either<Full<Bytes>, Either<Events, Pieces>>;
+/// Whole, or as it comes: events of an invoke, pieces of a tail, or what a function writes.
+pub(crate) type ResponseBody = Either<Full<Bytes>, Either<Events, Either<Pieces, Streamed>>>;
 
 /// A body that somebody else writes piece by piece, to its end.
 #[derive(Debug)]

@@ -4,7 +4,11 @@
 //! Three signs give a browser away, and each alone is enough to be refused: an `Origin` that is not our own, fetch
 //! metadata that says the request comes from another site, and a `Host` that is none of our names (DNS rebinding: the
 //! page's own name made to resolve to this machine). Clients of the AWS SDKs send none of them.
+//!
+//! Function URLs are there for web pages, and have hosts of their own for that: the API is not served on those, and a page
+//! that a function sends is of another origin than the API.
 
+use crate::url::Address;
 use hearth_api::error::ApiError;
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
@@ -24,11 +28,18 @@ impl Hosts {
         Self { address: listener.ip(), names: names.iter().map(|name| name.to_ascii_lowercase()).collect() }
     }
 
+    /// The function URL that a request is for; `None`: it is for the API, or for nobody.
+    pub(crate) fn function_url(&self, head: &Parts) -> Option<Address> {
+        let authority = authority(head)?;
+        let (host, port) = split(&authority);
+        Address::parse(host, port, &self.names)
+    }
+
     /// Refuses a request that a web page may have caused; returns the authority (`host:port`) it was sent to.
     pub(crate) fn admit(&self, head: &Parts) -> Result<String, ApiError> {
         let denied = |why: &str| Err(ApiError::access_denied(why));
         let Some(authority) = authority(head) else { return denied("the request names no host") };
-        if !self.serves(host_of(&authority)) {
+        if !self.serves(split(&authority).0) {
             return denied("this service does not serve the host that the request names");
         }
         for origin in head.headers.get_all(ORIGIN) {
@@ -53,6 +64,9 @@ impl Hosts {
         if let Ok(address) = literal.parse::<IpAddr>() {
             return address == self.address || address.is_loopback() || self.address.is_unspecified();
         }
+        if Address::parse(&host, None, &self.names).is_some() {
+            return false;
+        }
         host == "localhost" || host.ends_with(".localhost") || self.names.contains(&host)
     }
 }
@@ -72,11 +86,13 @@ fn authority(head: &Parts) -> Option<String> {
     }
 }
 
-/// Without the port.
-fn host_of(authority: &str) -> &str {
+/// Host and port.
+pub(crate) fn split(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(':') => host,
-        _ => authority,
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(':') => {
+            (host, Some(port))
+        }
+        _ => (authority, None),
     }
 }
 
@@ -112,6 +128,15 @@ mod tests {
         }
         assert!(admit("127.0.0.1:3001", &[]).is_err());
         assert!(admit("127.0.0.1:3001", &[("host", "localhost"), ("host", "evil.example")]).is_err());
+    }
+
+    #[test]
+    fn the_api_is_not_served_on_hosts_of_function_urls() {
+        for host in ["abc.lambda-url.us-east-1.localhost:3001", "abc.lambda-url.us-east-1.lambda.test"] {
+            assert!(admit("127.0.0.1:3001", &[("host", host)]).is_err(), "{host}");
+        }
+        let page = ("origin", "http://abc.lambda-url.us-east-1.localhost:3001");
+        assert!(admit("127.0.0.1:3001", &[("host", "localhost:3001"), page]).is_err());
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! invocations to [`Environments`] and reads logs back. It never runs a function itself and knows nothing of sandboxes.
 //!
 //! What it refuses to do: answer a web page (see `guard`), read a body without a bound, or pretend: an operation or a
-//! setting that Hearth does not honour yet gets an error that says so. Signatures are *not* verified: there are no keys
-//! to verify them with. The credential scope only says which account and region is meant, so the port must not be
-//! reachable by anybody who may not deploy functions.
+//! setting that Hearth does not honour yet gets an error that says so. Signatures are verified for function URLs with
+//! `AWS_IAM`, and *not* for the API itself. There the credential scope only says which account and region is meant, so the
+//! port must not be reachable by anybody who may not deploy functions.
 
 mod answer;
 mod body;
+mod credentials;
 mod events;
 mod functions;
 mod guard;
@@ -25,6 +26,9 @@ mod server;
 mod task;
 #[cfg(test)]
 mod testing;
+mod url;
+
+pub use credentials::{Credentials, CredentialsError};
 
 use hearth_api::environments::Environments;
 use hearth_api::function::Scope;
@@ -43,6 +47,8 @@ pub struct Config {
     pub scope: Scope,
     /// Names by which clients may address the service, besides `localhost` and its own addresses; without port.
     pub hosts: Vec<String>,
+    /// What callers of function URLs with `AWS_IAM` sign with.
+    pub credentials: Credentials,
     /// How long requests that are being answered may take once [`FrontDoor::serve`] has been told to stop.
     pub drain: Duration,
 }

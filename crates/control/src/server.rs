@@ -5,7 +5,7 @@ use crate::FrontDoor;
 use crate::answer::{HttpResponse, refuse};
 use crate::guard::Hosts;
 use crate::lambda::{self, CHANGES_OF, Call};
-use crate::{identity, logs, private};
+use crate::{identity, logs, private, url};
 use bytes::Bytes;
 use hearth_api::error::Protocol;
 use hearth_core::ids::RequestId;
@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,8 +55,13 @@ impl FrontDoor {
             tokio::select! {
                 () = &mut shutdown => break,
                 (slot, accepted) = next => match (slot, accepted) {
-                    (Ok(slot), Ok((stream, _))) => {
-                        let connection = Connection { door: Arc::clone(&self), hosts: Arc::clone(&hosts), _slot: slot };
+                    (Ok(slot), Ok((stream, peer))) => {
+                        let connection = Connection {
+                            door: Arc::clone(&self),
+                            hosts: Arc::clone(&hosts),
+                            peer: peer.ip(),
+                            _slot: slot,
+                        };
                         tokio::spawn(connection.serve(stream, builder.clone(), graceful.watcher()));
                     }
                     (_, Err(error)) => {
@@ -73,13 +79,16 @@ impl FrontDoor {
         }
     }
 
-    /// Answers one request.
-    pub(crate) async fn answer<B>(self: &Arc<Self>, hosts: &Hosts, request: Request<B>) -> HttpResponse
+    /// Answers one request, which came from `peer`.
+    async fn answer<B>(self: &Arc<Self>, hosts: &Hosts, peer: IpAddr, request: Request<B>) -> HttpResponse
     where
         B: Body<Data = Bytes>,
     {
         let request_id = RequestId(Uuid::new_v4().as_u128());
         let (head, body) = request.into_parts();
+        if let Some(address) = hosts.function_url(&head) {
+            return url::serve(self, &address, peer, head, body, request_id).await;
+        }
         let target = head.headers.get("x-amz-target").map(|target| target.to_str().unwrap_or_default().to_owned());
         let protocol = if target.is_some() { Protocol::Json11 } else { Protocol::RestJson };
         let authority = match hosts.admit(&head) {
@@ -121,6 +130,7 @@ fn builder() -> Builder<TokioExecutor> {
 struct Connection {
     door: Arc<FrontDoor>,
     hosts: Arc<Hosts>,
+    peer: IpAddr,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -133,7 +143,7 @@ impl Connection {
         let service = service_fn(|request| {
             asked.store(true, Ordering::Relaxed);
             let (door, hosts) = (Arc::clone(&self.door), Arc::clone(&self.hosts));
-            async move { Ok::<_, Infallible>(door.answer(&hosts, request).await) }
+            async move { Ok::<_, Infallible>(door.answer(&hosts, self.peer, request).await) }
         });
         let mut served = pin!(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()));
         // hyper's own clock starts once the protocol is known: a client that sends nothing would be kept for ever.

@@ -1,7 +1,7 @@
 //! What the unit tests of this crate share: scopes, versions, and a front door on a store of its own behind which nothing
 //! runs. What needs answers of a function is tested over HTTP, in `tests/`.
 
-use crate::{Config, FrontDoor, Stores};
+use crate::{Config, Credentials, FrontDoor, Stores};
 use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, State, UpdateStatus};
 use hearth_api::timeline::{EnvironmentTimeline, Wanted};
@@ -90,7 +90,12 @@ pub(crate) fn door() -> (TempDir, Arc<FrontDoor>) {
         events: store.clone(),
         logs: store,
     };
-    let config = Config { scope: scope(), hosts: Vec::new(), drain: Duration::ZERO };
+    let config = Config {
+        scope: scope(),
+        hosts: Vec::new(),
+        credentials: Credentials::well_known(scope().account),
+        drain: Duration::ZERO,
+    };
     (directory, FrontDoor::new(config, stores, Arc::new(Draining)))
 }
 

@@ -10,6 +10,7 @@ use crate::{client, duration, privilege, runtimes};
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
+use hearth_control::Credentials;
 use hearth_core::billing;
 use hearth_core::limits::{EXPOSED_PORTS, LOG_LIMIT_MB, STREAM_MIB_PER_S};
 use hearth_core::network::{self, Prefix, PrefixError};
@@ -36,6 +37,9 @@ pub(crate) struct UpArgs {
     /// Account of requests whose access key id is not one
     #[arg(long, default_value = "000000000000", value_parser = client::account, value_name = "ID")]
     account: String,
+    /// Access keys that function URLs with AWS_IAM accept, as in ~/.aws/credentials [default: key `test`, secret `test`]
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
     /// How long an execution environment may idle before it is shut down
     #[arg(long, default_value = "10m", value_parser = duration::parse, value_name = "TIME")]
     idle_timeout: Duration,
@@ -176,11 +180,21 @@ fn settings(args: UpArgs) -> anyhow::Result<Settings> {
         Some(Network::Isolated) => NetworkWish::Isolated,
         None => NetworkWish::NatIfPossible,
     };
+    let scope = service::scope(&args.account, &args.region)?;
+    let credentials = match &args.credentials {
+        None => Credentials::well_known(scope.account.clone()),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+            let read = Credentials::parse(&text, scope.account.clone());
+            read.with_context(|| format!("read the credentials in {}", path.display()))?
+        }
+    };
     Ok(Settings {
         listen: args.listen.address,
         hosts: args.listen.name.into_iter().collect(),
         data: args.data,
-        scope: service::scope(&args.account, &args.region)?,
+        scope,
+        credentials,
         idle_timeout: args.idle_timeout,
         drain: args.drain,
         billing: match args.billing {

@@ -79,6 +79,7 @@ pub(super) async fn delete(door: &FrontDoor, call: &Call, members: &Members) -> 
     let change = |record: &mut FunctionRecord| {
         record.aliases.remove(name);
         record.policies.remove(name);
+        record.urls.remove(name);
         Ok(())
     };
     edit(door, &target.key, || target.unqualified().not_found(), change).await?;

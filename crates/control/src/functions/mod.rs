@@ -28,6 +28,7 @@ pub(crate) mod target;
 mod unconfigured;
 mod unsupported;
 mod update;
+mod urls;
 
 use crate::FrontDoor;
 use crate::answer::Answer;
@@ -82,8 +83,11 @@ pub(crate) async fn run(
             unconfigured::event_invoke(call, &members)
         }
         "ListFunctionEventInvokeConfigs" => unconfigured::event_invokes(door, call, &members).await,
-        "GetFunctionUrlConfig" | "DeleteFunctionUrlConfig" => unconfigured::url(call, &members),
-        "ListFunctionUrlConfigs" => unconfigured::urls(door, call, &members).await,
+        "CreateFunctionUrlConfig" => urls::create(door, call, &members).await,
+        "GetFunctionUrlConfig" => urls::get(door, call, &members).await,
+        "UpdateFunctionUrlConfig" => urls::update(door, call, &members).await,
+        "DeleteFunctionUrlConfig" => urls::delete(door, call, &members).await,
+        "ListFunctionUrlConfigs" => urls::list(door, call, &members).await,
         other => Err(ApiError::not_implemented(other)),
     }
 }

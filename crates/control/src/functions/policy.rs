@@ -1,5 +1,6 @@
 //! Resource policies: `AddPermission`, `RemovePermission`, `GetPolicy`. One for the function, one for each version and
-//! alias. They are kept and returned; who may call is not decided by them, as signatures are not verified.
+//! alias. Requests to function URLs are held to them; who may call the API is not decided by them, as signatures are not
+//! verified there.
 
 use super::edit::edit;
 use super::resolve;

@@ -69,20 +69,6 @@ pub(super) async fn event_invokes(door: &FrontDoor, call: &Call, members: &Membe
     Ok(Answer::ok(json!({ "FunctionEventInvokeConfigs": [] })))
 }
 
-/// `GetFunctionUrlConfig` and `DeleteFunctionUrlConfig`: the same 404, whatever else is missing.
-pub(super) fn url(call: &Call, members: &Members) -> Result<Answer, ApiError> {
-    Target::of(&call.scope, members)?;
-    let message = "The resource you requested does not exist.";
-    Err(ApiError::new(ErrorKind::ResourceNotFoundException, message))
-}
-
-/// `ListFunctionUrlConfigs`
-pub(super) async fn urls(door: &FrontDoor, call: &Call, members: &Members) -> Result<Answer, ApiError> {
-    let target = Target::of(&call.scope, members)?;
-    exists(door, &target, "Function does not exist").await?;
-    Ok(Answer::ok(json!({ "FunctionUrlConfigs": [] })))
-}
-
 async fn exists(door: &FrontDoor, target: &Target, missing: &str) -> Result<(), ApiError> {
     let found = door.record(&target.key).await?;
     found.map(drop).ok_or_else(|| ApiError::new(ErrorKind::ResourceNotFoundException, missing))

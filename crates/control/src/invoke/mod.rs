@@ -45,7 +45,8 @@ const TRACE_ID_BYTES: usize = 8_192;
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
-const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+/// The header of the trace, in requests and answers.
+pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// `X-Amz-Invocation-Type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ async fn invoke(
             Ok(empty(StatusCode::ACCEPTED, call))
         }
         Kind::RequestResponse => {
-            let trace_id = trace_id(headers, call);
+            let trace_id = trace_id(headers, call.request_id);
             let (function, invocation) = admitted.invocation(call, &trace_id, None);
             let response = door.environments.invoke(function, invocation).await?;
             Ok(answer(response, &trace_id, call))
@@ -205,12 +206,12 @@ fn client_context(encoded: &str) -> Result<String, ApiError> {
 }
 
 /// The caller's trace, or a new one that is not sampled.
-fn trace_id(headers: &HeaderMap, call: &Call) -> String {
+pub(crate) fn trace_id(headers: &HeaderMap, request_id: RequestId) -> String {
     let given = headers.get(&TRACE_ID).and_then(|value| value.to_str().ok());
     if let Some(given) = given.filter(|given| !given.is_empty() && given.len() <= TRACE_ID_BYTES) {
         return given.to_owned();
     }
-    new_trace_id(call.request_id)
+    new_trace_id(request_id)
 }
 
 /// A trace that is not sampled.

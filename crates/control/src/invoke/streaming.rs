@@ -35,7 +35,7 @@ pub(super) async fn invoke(
         return Ok(empty(http::StatusCode::NO_CONTENT, call));
     }
     let (sink, pieces) = ResponseSink::new();
-    let trace_id = trace_id(headers, call);
+    let trace_id = trace_id(headers, call.request_id);
     let (function, invocation) = admitted.invocation(call, &trace_id, Some(sink));
     let executed_version = function.version.clone();
     let events = Events::open(pieces, door.environments.invoke(function, invocation)).await?;

@@ -73,7 +73,7 @@ pub(super) async fn start(door: &Arc<FrontDoor>, call: Call, members: Members) -
         sender.try_send(first).unwrap_or_default();
     }
     tokio::spawn(run(Arc::clone(door), Session { follow, pattern, account }, sender, slot));
-    let mut http = Response::new(Either::Right(Either::Right(Pieces(receiver))));
+    let mut http = Response::new(Either::Right(Either::Right(Either::Left(Pieces(receiver)))));
     http.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/vnd.amazon.eventstream"));
     Ok(with_request_id(http, call.request_id))
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
 use hearth_api::function::{FunctionKey, FunctionVersion, Scope};
 use hearth_api::timeline::{EnvironmentTimeline, Wanted};
-use hearth_control::{Config, FrontDoor, Stores};
+use hearth_control::{Config, Credentials, FrontDoor, Stores};
 use hearth_core::ids::{AccountId, Region};
 use hearth_store::embedded::EmbeddedStore;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -184,7 +184,8 @@ impl Service {
             events: store.clone(),
             logs: store.clone(),
         };
-        let config = Config { scope: scope(), hosts: Vec::new(), drain: Duration::from_secs(5) };
+        let credentials = Credentials::well_known(scope().account);
+        let config = Config { scope: scope(), hosts: Vec::new(), credentials, drain: Duration::from_secs(5) };
         let door = FrontDoor::new(config, stores, environments.clone());
         door.recover().await.expect("recovered");
         let (stop, stopped) = oneshot::channel();

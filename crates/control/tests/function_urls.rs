@@ -1,0 +1,101 @@
+//! Function URLs over HTTP, in front of environments whose answers the test chooses.
+
+mod common;
+
+use bytes::Bytes;
+use common::{Answer, Data, FUNCTIONS, Service};
+use hearth_api::environments::{InvokeError, InvokeResponse};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// Makes a public URL of function `f`; returns its host.
+async fn public(service: &Service, members: Value) -> String {
+    service.active("f").await;
+    let created = service.post("/2021-10-31/functions/f/url", &members).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{:?}", created.body);
+    let via = json!({ "StatementId": "b", "Principal": "*", "Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": true });
+    let url = json!({
+        "StatementId": "a", "Principal": "*", "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE",
+    });
+    for statement in [url, via] {
+        assert_eq!(service.post(&format!("{FUNCTIONS}/f/policy"), &statement).await.status, StatusCode::CREATED);
+    }
+    let created = created.json();
+    let link = created.get("FunctionUrl").and_then(Value::as_str).expect("a link");
+    link.trim_start_matches("http://").trim_end_matches('/').to_owned()
+}
+
+async fn get(service: &Service, host: &str, path: &str) -> Answer {
+    service.send(Method::GET, path, &[("host", host)], "").await
+}
+
+fn next(service: &Service, answer: Result<InvokeResponse, InvokeError>) {
+    service.environments.answers.lock().expect("lock").push_back(answer);
+}
+
+fn returned(payload: &'static str, function_error: bool) -> Result<InvokeResponse, InvokeError> {
+    let payload = Bytes::from_static(payload.as_bytes());
+    Ok(InvokeResponse { payload, function_error, log_tail: None, executed_version: "$LATEST".to_owned() })
+}
+
+#[tokio::test]
+async fn a_request_becomes_an_event_and_a_result_an_answer() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    let host = public(&service, json!({ "AuthType": "NONE" })).await;
+    assert!(host.ends_with(&format!(".lambda-url.us-east-1.localhost:{}", service.address.port())), "{host}");
+    next(&service, returned(r#"{"statusCode": 418, "body": "short", "headers": {"x-a": "b"}}"#, false));
+    let answer = get(&service, &host, "/x?y=z").await;
+    assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::IM_A_TEAPOT, &b"short"[..]));
+    assert_eq!(answer.header("x-a"), Some("b"));
+    let calls = service.environments.calls.lock().expect("lock").clone();
+    let (_, invocation) = calls.last().expect("an invocation");
+    let event: Value = serde_json::from_slice(&invocation.payload).expect("JSON");
+    assert_eq!((&event["rawPath"], &event["rawQueryString"]), (&json!("/x"), &json!("y=z")));
+    assert_eq!(answer.header("x-amzn-requestid"), Some(invocation.request_id.to_string().as_str()));
+    assert_eq!(answer.header("x-amzn-trace-id"), invocation.trace_id.as_deref());
+    assert_eq!(event["headers"]["x-amzn-trace-id"].as_str(), invocation.trace_id.as_deref());
+}
+
+#[tokio::test]
+async fn failures_are_those_of_a_gateway() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    let host = public(&service, json!({ "AuthType": "NONE" })).await;
+    for failed in [returned(r#"{"errorMessage": "secret"}"#, true), returned(r#"{"statusCode": 1}"#, false)] {
+        next(&service, failed);
+        let answer = get(&service, &host, "/").await;
+        assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::BAD_GATEWAY, &b"Internal Server Error"[..]));
+    }
+    next(&service, Err(InvokeError::Capacity("no memory".to_owned())));
+    assert_eq!(get(&service, &host, "/").await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_stream_without_a_prelude_is_passed_on() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    let host = public(&service, json!({ "AuthType": "NONE", "InvokeMode": "RESPONSE_STREAM" })).await;
+    *service.environments.pieces.lock().expect("lock") =
+        vec![Bytes::from_static(b"{\"a\""), Bytes::from_static(b":1}")];
+    next(&service, returned("", false));
+    let answer = get(&service, &host, "/").await;
+    assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::OK, &br#"{"a":1}"#[..]));
+    assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
+}
+
+#[tokio::test]
+async fn a_url_goes_with_its_alias_and_its_function() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    let host = public(&service, json!({ "AuthType": "NONE" })).await;
+    service.post(&format!("{FUNCTIONS}/f/aliases"), &json!({ "Name": "prod", "FunctionVersion": "$LATEST" })).await;
+    let path = "/2021-10-31/functions/f/url?Qualifier=prod";
+    assert_eq!(service.post(path, &json!({ "AuthType": "NONE" })).await.status, StatusCode::CREATED);
+    service.send(Method::DELETE, &format!("{FUNCTIONS}/f/aliases/prod"), &[], "").await;
+    assert_eq!(service.get(path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(get(&service, &host, "/").await.status, StatusCode::OK);
+    service.send(Method::DELETE, &format!("{FUNCTIONS}/f"), &[], "").await;
+    let gone = get(&service, &host, "/").await;
+    assert_eq!((gone.status, gone.body.as_ref()), (StatusCode::FORBIDDEN, &br#"{"Message":null}"#[..]));
+}
