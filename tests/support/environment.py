@@ -78,8 +78,9 @@ class Environment:
 
     def frozen(self):
         """Whether the kernel says so, whichever freezer is in use; without one, processes are stopped."""
-        fields = [leftovers.stat_fields(pid) for pid in self.processes()]
-        if fields and all(one and one[0] == "T" for one in fields):
+        # Of each thread: one that slept is woken in order to stop, after the first of its process may have done so.
+        tasks = [f"{pid}/task/{task}" for pid in self.processes() for task in os.listdir(f"/proc/{pid}/task")]
+        if tasks and all(fields and fields[0] == "T" for fields in map(leftovers.stat_fields, tasks)):
             return True
         cgroups = self.cgroups()
         v1 = cgroups.get("freezer", Path("/")) / "freezer.state"
