@@ -5,7 +5,9 @@ import http.client
 import json
 import re
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -213,15 +215,15 @@ def test_curl_calls_what_is_printed(function):
     assert (event["rawPath"], event["body"], event["headers"]["host"]) == ("/x", "hello", url.host)
 
 
-def test_urls_outlive_the_service(services, tmp_path):
-    first = services(data=tmp_path)
-    url = Url(Function(first, ECHO))
+def test_urls_outlive_the_service(services):
+    service = services()
+    url = Url(Function(service, ECHO))
     assert url.send()[0].status == 200
-    first.stop()
-    second = services(data=tmp_path)
-    again = Function.existing(second, url.function.name, "python3.11")
+    service.stop()
+    service.start()
+    again = Function.existing(service, url.function.name, "python3.11")
     found = again.client.get_function_url_config(FunctionName=again.name)
-    port = urlsplit(second.endpoint).port
+    port = urlsplit(service.endpoint).port
     assert found["FunctionUrl"] == f"http://{url.host.split(':')[0]}:{port}/"
     url.function, url.host = again, urlsplit(found["FunctionUrl"]).netloc
     assert url.json("/again")["rawPath"] == "/again"
@@ -263,10 +265,14 @@ def test_another_account_needs_the_policy(function):
     assert url.json(target, headers=signed)["requestContext"]["accountId"] == "111111111111"
 
 
-def test_the_operators_credentials(services, tmp_path):
-    file = tmp_path / "credentials"
-    file.write_text("[one]\naws_access_key_id = AKIA1\naws_secret_access_key = s/e+c\naws_session_token = t\n")
-    url = Url(Function(services("--credentials", str(file)), ECHO), public=False, AuthType="AWS_IAM")
+def test_the_operators_credentials(services):
+    # Where an ordinary user's service can read it as well.
+    with tempfile.NamedTemporaryFile("w", prefix="hearth-test-") as file:
+        Path(file.name).chmod(0o644)
+        file.write("[one]\naws_access_key_id = AKIA1\naws_secret_access_key = s/e+c\naws_session_token = t\n")
+        file.flush()
+        service = services("--credentials", file.name)
+    url = Url(Function(service, ECHO), public=False, AuthType="AWS_IAM")
     target, signed = url.signed(key="AKIA1", secret="s/e+c", token="t")
     assert url.json(target, headers=signed)["requestContext"]["authorizer"]["iam"]["accessKey"] == "AKIA1"
     for wrong in ({"key": "AKIA1", "secret": "s/e+c"}, {}):
