@@ -36,7 +36,12 @@ tick();
     "code, runtime, start, ask",
     [
         ("probe.py", "python3.11", PYTHON, "answer = state['gap'], state['invokes']"),
-        ("probe.mjs", "nodejs20.x", NODE, "await new Promise((next) => setTimeout(next, 50)); return [state.gap / 1000, state.invokes]"),
+        (
+            "probe.mjs",
+            "nodejs20.x",
+            NODE,
+            "await new Promise((next) => setTimeout(next, 50)); return [state.gap / 1000, state.invokes]",
+        ),
     ],
 )
 def test_nothing_runs_while_frozen(function, code, runtime, start, ask):
