@@ -1,0 +1,220 @@
+"""Faults of every kind, one after another on one service: each has its answer, the next invoke works, a neighbour notices
+nothing, and the service holds no more processes, descriptors, namespaces, cgroups and mounts afterwards than before."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from support import leftovers
+from support.extensions import layer
+from support.functions import Function, zipped
+from support.service import Service, wait_for
+
+# Talks to the Runtime API past the client. `raw` gives what is answered until the other side ends the connection.
+LIBRARY = """
+import http.client, os, socket
+HOST, PORT = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
+API = "/2018-06-01/runtime/invocation"
+def raw(data):
+    got = b""
+    with socket.create_connection((HOST, int(PORT)), timeout=30) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65536): got += piece
+        except OSError:
+            pass  # it was hung up on
+    return got
+def post(path, body, **headers):
+    connection = http.client.HTTPConnection(HOST, int(PORT), timeout=30)
+    connection.request("POST", API + path, body, headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+def flood(count):
+    connections = [socket.socket() for n in range(count)]
+    for connection in connections:
+        connection.setblocking(False)
+        connection.connect_ex((HOST, int(PORT)))
+    for connection in connections: connection.close()
+mine = "/" + context.aws_request_id
+"""
+
+# What is no HTTP, or breaks off: the invocation that it comes from has its answer all the same.
+GARBAGE = {
+    "bytes": r'raw(b"\x00\xff\r\n" * 10_000)',
+    "a version that does not exist": r'raw(b"GET /2018-06-01/ping HTTP/9.9\r\n\r\n")',
+    "a head without end": r'raw(b"GET /2018-06-01/ping HTTP/1.1\r\nx: " + b"a" * 1_000_000)',
+    "a thousand headers": r'raw(b"GET /2018-06-01/ping HTTP/1.1\r\n" + b"x: y\r\n" * 1_000 + b"\r\n")',
+    "a negative length": r'raw(b"POST /2018-06-01/runtime/init/error HTTP/1.1\r\nContent-Length: -1\r\n\r\n")',
+    "two lengths": r'raw(b"POST /2018-06-01/runtime/init/error HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab")',
+    "a chunk of no size": r'raw(b"POST /2018-06-01/runtime/init/error HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")',
+    "half a head": r'raw(b"GET /2018-06-01/runtime/inv")',
+    "another invocation's answer, half": r'raw(b"POST /2018-06-01/runtime/invocation/x/response HTTP/1.1\r\nContent-Length: 9\r\n\r\nab")',
+    "five hundred connections": "flood(500)",
+}
+
+# What a handler does, and what its caller hears.
+HANDLERS = {
+    "exit 0": ("os._exit(0)", "Runtime.ExitError"),
+    "exit 255": ("os._exit(255)", "Runtime.ExitError"),
+    "SIGSEGV": ("os.kill(os.getpid(), 11)", "Runtime.ExitError"),
+    "SIGKILL": ("os.kill(os.getpid(), 9)", "Runtime.ExitError"),
+    "hang": ("while True: pass", "Sandbox.Timedout"),
+    "stopped by itself": ("os.kill(os.getpid(), 19)", "Sandbox.Timedout"),
+    "an answer that breaks off": (
+        'raw(f"POST {API}{mine}/response HTTP/1.1\\r\\nContent-Length: 9\\r\\n\\r\\nab".encode()); await_release("never")',
+        "Runtime.TruncatedResponse",
+    ),
+}
+
+# How a runtime ends its Init, and what the caller reads of it the second time.
+INITS = {
+    "exit 0": ("os._exit(0)", "Runtime exited without providing a reason"),
+    "exit 1": ("os._exit(1)", "Runtime exited with error: exit status 1"),
+    "SIGSEGV": ("os.kill(os.getpid(), 11)", "Runtime exited with error: signal: segmentation fault"),
+    "SIGKILL": ("os.kill(os.getpid(), 9)", "Runtime exited with error: signal: killed"),
+    "SIGTERM": ("os.kill(os.getpid(), 15)", "Runtime exited with error: signal: terminated"),
+}
+
+# What an extension does when it is told of the end.
+ENDS = {
+    "crashes": 'register \'"INVOKE", "SHUTDOWN"\'; next; while ! echo "$body" | grep -q SHUTDOWN; do next; done; exit 9',
+    "is killed": "register '\"SHUTDOWN\"'; next; kill -9 $$",
+    "hangs": 'trap "" TERM; register \'"SHUTDOWN"\'; next; while :; do sleep 1; done',
+}
+
+
+class Holdings:
+    """What a service holds beyond itself, counted."""
+
+    def __init__(self, service):
+        pid = service.process.pid
+        below = leftovers.descendants(pid)
+        traces = leftovers.Traces(pid, service.data)
+        self.counts = {
+            "processes": len(below),
+            "descriptors": sum(
+                len(os.listdir(f"/proc/{one}/fd")) for one in below if os.path.exists(f"/proc/{one}/fd")
+            ),
+            "namespaces": len(traces.namespaces),
+            "mounts": sum(str(service.data) in line for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+            "cgroups": sum(
+                traces.instance in name
+                for _, names, _ in os.walk("/sys/fs/cgroup")
+                for name in names
+                if traces.instance
+            ),
+        }
+
+
+class Neighbour(Function):
+    """A function of which one environment is alive, and shall stay."""
+
+    def __init__(self, service):
+        super().__init__(service, "probe.py")
+        self.invokes = 0
+
+    def check(self):
+        self.invokes += 1
+        assert self.invoke({"run": "answer = state['invokes']"}).json == self.invokes, "the neighbour was disturbed"
+
+
+@pytest.fixture(scope="module")
+def rig():
+    """A service, a neighbour, and what is held when only that is alive; looked at again when all faults are through."""
+    with Service() as service:
+        neighbour = Neighbour(service)
+        victim = Function(service, "probe.py", Timeout=10)
+        victim.invoke({"run": "import os; os._exit(1)"})
+        end(victim)
+        neighbour.check()
+        before = Holdings(service).counts
+        yield service, neighbour
+        neighbour.check()
+        # The descriptors of connections that the test's own client has closed go a moment later.
+        now = before
+
+        def settled():
+            nonlocal now
+            now = Holdings(service).counts
+            return all(now[what] <= before[what] for what in before)
+
+        try:
+            wait_for("everything to be given back", settled)
+        except AssertionError:
+            raise AssertionError(f"held before: {before}, and after all faults: {now}") from None
+
+
+def end(function):
+    function.client.delete_function(FunctionName=function.name)
+    wait_for("the end of its environments", lambda: not function.environments())
+
+
+@pytest.fixture
+def faulty(rig):
+    """Makes the function of one fault; the neighbour is asked before and after it has gone."""
+    service, neighbour = rig
+    made = []
+
+    def make(code="probe.py", runtime="python3.11", **settings):
+        made.append(Function(service, code, runtime, **settings))
+        return made[-1]
+
+    yield make
+    neighbour.check()
+    for one in made:
+        end(one)
+    neighbour.check()
+
+
+@pytest.mark.parametrize("run", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_on_the_runtime_api(faulty, run):
+    made = faulty(Timeout=60)
+    made.invoke({"run": "pass"})
+    answer = made.invoke({"run": f"{LIBRARY}\n{run}\nanswer = 'here'"})
+    assert answer.json == "here", answer.body
+    assert made.invoke({"run": "answer = state['invokes']"}).json == 3, "the environment was lost"
+
+
+@pytest.mark.parametrize("run, error_type", HANDLERS.values(), ids=HANDLERS)
+def test_a_handler_that_fails(faulty, run, error_type):
+    made = faulty(Timeout=2)
+    made.invoke({"run": "pass"})
+    answer = made.invoke({"run": f"{LIBRARY}\n{run}"})
+    assert (answer.error, answer.json["errorType"]) == ("Unhandled", error_type)
+    assert made.invoke({"run": "answer = 'here'"}).json == "here"
+
+
+@pytest.mark.parametrize("end_of_init, reason", INITS.values(), ids=INITS)
+def test_an_init_that_fails(faulty, end_of_init, reason):
+    made = faulty(zipped({"app.py": f"import os, time\n{end_of_init}\ntime.sleep(60)"}), Timeout=10)
+    for _ in range(2):
+        answer = made.invoke()
+        assert answer.json["errorType"] == "Runtime.ExitError"
+        assert answer.json["errorMessage"] == f"RequestId: {answer.request_id} Error: {reason}"
+
+
+def test_of_two_answers_the_first_counts(faulty):
+    made = faulty(Timeout=10)
+    run = "post(mine + '/response', b'1')\npost(mine + '/response', b'2')\nanswer = 3"
+    made.invoke({"run": "pass"})
+    assert made.invoke({"run": f"{LIBRARY}\n{run}"}).json == 1
+    assert made.invoke({"run": "answer = 'here'"}).json == "here"
+
+
+def test_an_answer_after_the_deadline_reaches_nobody(faulty):
+    """The process is gone by then; whoever is left of it is refused, and the next invocation is not answered by it."""
+    made = faulty(Timeout=1)
+    late = "import time; time.sleep(1.2)\npost(mine + '/response', b'\"late\"')"
+    assert made.invoke({"run": f"{LIBRARY}\n{late}"}).json["errorType"] == "Sandbox.Timedout"
+    refused = "answer = post('/11111111-1111-4111-8111-111111111111/response', b'\"late\"')"
+    status, body = made.invoke({"run": f"{LIBRARY}\n{refused}"}).json
+    assert (status, body) == (400, '{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}\n')
+
+
+@pytest.mark.parametrize("body", ENDS.values(), ids=ENDS)
+def test_an_extension_that_fails_at_the_end(rig, faulty, body):
+    service, _ = rig
+    made = faulty(Layers=[layer(service, {"one": body})])
+    assert made.invoke({"run": "answer = 'here'"}, tail=False).json == "here"
