@@ -17,6 +17,8 @@ use crate::telemetry::Api;
 use std::fmt;
 
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 
 /// What an extension identifies itself with after its registration: a UUID.
@@ -365,7 +367,7 @@ impl Extensions {
 
     /// One of the external ones cannot be launched.
     pub(crate) fn not_launched(&mut self, index: usize, error_type: &str) {
-        if let Some(member) = self.members.get_mut(index) {
+        if let Some(member) = self.members.get_mut(index).filter(|member| member.state == State::Started) {
             (member.state, member.ended) = (State::LaunchError, true);
             member.error_type = Some(error_type.to_owned());
         }
@@ -380,7 +382,7 @@ impl Extensions {
 
     /// The same, when it was told to.
     pub(crate) fn ended_in_shutdown(&mut self, index: usize, well: bool) {
-        if let Some(member) = self.members.get_mut(index) {
+        if let Some(member) = self.members.get_mut(index).filter(|member| !member.ended) {
             (member.state, member.ended) = (if well { State::Exited } else { State::ShutdownFailed }, true);
         }
     }
