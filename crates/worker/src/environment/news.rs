@@ -176,7 +176,8 @@ impl Driver {
         });
         let connected = started.and_then(|StartedProcess { process, stdout, stderr, log }| {
             let frames = log.map(|log| (Source::Frames, log));
-            let pipes = frames.into_iter().chain([(Source::Stdout, stdout), (Source::Stderr, stderr)]);
+            // An error comes as a frame, and what was printed on the way to it stands before it.
+            let pipes = [(Source::Stdout, stdout), (Source::Stderr, stderr)].into_iter().chain(frames);
             let connected = self.output.connect(pipes);
             connected.map_err(|error| (ErrorType::SandboxFailure, error.to_string()))?;
             Ok(process)

@@ -2,7 +2,7 @@
 
 use crate::logs::{LogWriter, Source};
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, ErrorKind::WouldBlock};
 use std::os::fd::OwnedFd;
 use std::task::Poll;
 use tokio::net::unix::pipe::Receiver;
@@ -16,7 +16,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Takes the read ends (non-blocking) of one process.
+    /// Takes the read ends (non-blocking) of one process. Of what is there at the same time, the first pipe's goes first.
     pub(super) fn connect(&mut self, pipes: impl IntoIterator<Item = (Source, OwnedFd)>) -> io::Result<()> {
         for (source, pipe) in pipes {
             self.pipes.push((source, Receiver::from_owned_fd_unchecked(pipe)?));
@@ -35,30 +35,122 @@ impl Output {
         .await;
     }
 
-    /// Reads one block from each pipe: enough to be fair to other work.
+    /// Reads what is there, and forgets pipes that nobody is left to write to.
     pub(super) fn read_some(&mut self, log: &mut LogWriter) {
-        let mut buffer = [0; BLOCK];
-        self.pipes.retain(|(source, pipe)| match pipe.try_read(&mut buffer) {
-            Ok(length @ 1..) => {
-                log.printed(*source, buffer.get(..length).unwrap_or_default());
-                true
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
-            // Nobody is left who could write.
-            Ok(0) | Err(_) => false,
+        let found = self.look(|pipe| {
+            let mut block = vec![0; BLOCK];
+            // Of the receiver, who asks only once the executor has heard of new bytes: that way it learns when there are
+            // none.
+            let read = pipe.try_read(&mut block);
+            block.truncate(*read.as_ref().unwrap_or(&0));
+            let has_ended = !matches!(&read, Ok(1..)) && !matches!(&read, Err(error) if error.kind() == WouldBlock);
+            Found { block, left: length(pipe), has_ended }
         });
+        self.print(&found, log);
+        let mut found = found.iter();
+        self.pipes.retain(|_| found.next().is_none_or(|found| !found.has_ended));
     }
 
     /// Reads what was written up to now, and no more: somebody who writes without end does not hold us.
     pub(super) fn drain(&mut self, log: &mut LogWriter) {
+        let found = self.look(|pipe| Found { block: Vec::new(), left: length(pipe), has_ended: false });
+        self.print(&found, log);
+    }
+
+    /// What there is, in the order of the pipes. Looked at backwards: what was printed before a frame was written is seen
+    /// with it.
+    fn look(&self, look: impl Fn(&Receiver) -> Found) -> Vec<Found> {
+        let mut found: Vec<_> = self.pipes.iter().rev().map(|(_, pipe)| look(pipe)).collect();
+        found.reverse();
+        found
+    }
+
+    fn print(&self, found: &[Found], log: &mut LogWriter) {
         let mut buffer = [0; BLOCK];
-        for (source, receiver) in &self.pipes {
-            let mut left = rustix::io::ioctl_fionread(receiver).unwrap_or(0);
+        for ((source, pipe), Found { block, left, .. }) in self.pipes.iter().zip(found) {
+            log.printed(*source, block);
+            let mut left = usize::try_from(*left).unwrap_or(usize::MAX);
             while left > 0 {
-                // Straight from the kernel: the receiver itself asks only once the executor has heard of new bytes.
-                let Ok(length @ 1..) = rustix::io::read(receiver, &mut buffer) else { break };
-                log.printed(*source, buffer.get(..length).unwrap_or_default());
-                left = left.saturating_sub(length as u64);
+                // Straight from the kernel.
+                let Some(block) = buffer.get_mut(..left.min(BLOCK)) else { break };
+                let Ok(length @ 1..) = rustix::io::read(pipe, &mut *block) else { break };
+                log.printed(*source, block.get(..length).unwrap_or_default());
+                left = left.saturating_sub(length);
+            }
+        }
+    }
+}
+
+/// What is in a pipe.
+struct Found {
+    /// Read already.
+    block: Vec<u8>,
+    /// Still in it, bytes.
+    left: u64,
+    /// Nobody is left who could write.
+    has_ended: bool,
+}
+
+fn length(pipe: &Receiver) -> u64 {
+    rustix::io::ioctl_fionread(pipe).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use hearth_api::function::LogFormat;
+    use hearth_store::{LogEvent, LogStream, StoreError};
+    use rustix::pipe::{PipeFlags, pipe_with};
+    use std::fs::File;
+    use std::io::Write as _;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Debug, Default)]
+    struct Memory(Mutex<Vec<String>>);
+
+    impl LogStream for Memory {
+        fn append(&self, events: &[LogEvent]) -> Result<(), StoreError> {
+            self.0.lock().unwrap().extend(events.iter().map(|event| event.message.clone()));
+            Ok(())
+        }
+    }
+
+    fn pipe() -> (OwnedFd, File) {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        rustix::io::ioctl_fionbio(&read, true).unwrap();
+        (read, File::from(write))
+    }
+
+    #[tokio::test]
+    async fn what_is_printed_before_a_frame_stays_before_it() {
+        let ((stdout, mut print), (frames, mut frame)) = (pipe(), pipe());
+        let mut output = Output::default();
+        output.connect([(Source::Stdout, stdout), (Source::Frames, frames)]).unwrap();
+        let writing = std::thread::spawn(move || {
+            for number in 0..5_000 {
+                writeln!(print, "print {number}").unwrap();
+                writeln!(frame, "frame {number}").unwrap();
+            }
+        });
+        let memory = Arc::new(Memory::default());
+        let mut log = LogWriter::new(Arc::clone(&memory) as Arc<dyn LogStream>, LogFormat::Text, Clock::start());
+        while !output.pipes.is_empty() {
+            output.readable().await;
+            output.read_some(&mut log);
+        }
+        writing.join().unwrap();
+        log.flush();
+        let lines = memory.0.lock().unwrap();
+        assert_eq!(lines.len(), 10_000);
+        let mut printed = 0;
+        for line in &*lines {
+            match line.trim_end().split_once(' ').unwrap() {
+                ("print", number) => {
+                    assert_eq!(number, printed.to_string());
+                    printed += 1;
+                }
+                (_, number) => assert!(number.parse::<u32>().unwrap() < printed, "{line} came too early"),
             }
         }
     }

@@ -52,10 +52,10 @@ pub(crate) struct LogWriter {
 /// Which pipe something came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
-    /// What the runtime's client writes frames to; what is in none is read by lines.
-    Frames,
     Stdout,
     Stderr,
+    /// What the runtime's client writes frames to; what is in none is read by lines.
+    Frames,
     /// Of an external extension.
     Extension {
         /// Its place in the order of launch.
