@@ -82,7 +82,7 @@ def test_several_groups_and_a_pattern(service, function):
     one, two = function(LINES), function(LINES)
     for made in (one, two):
         made.invoke({"n": 1, "word": "before"})
-    with Tail(service, [arn(one), arn(two)], logEventFilterPattern="word") as tail:
+    with Tail(service, [arn(one), arn(one), arn(two)], logEventFilterPattern="word") as tail:
         assert tail.start["logEventFilterPattern"] == "word"
         one.invoke({"n": 2, "word": "word"})
         two.invoke({"n": 2, "word": "none"})

@@ -88,6 +88,8 @@ pub const TELEMETRY_BYTES: usize = 4 << 20;
 pub const TELEMETRY_RECORD_OVERHEAD_BYTES: usize = 64;
 /// How long a subscriber may take to accept a batch, milliseconds (ours).
 pub const TELEMETRY_ATTEMPT_MS: u64 = 5_000;
+/// Subscriptions that the extensions of one launch may make or change: each is a line of the log (ours).
+pub const TELEMETRY_SUBSCRIPTIONS: u32 = 100;
 /// How often a batch is sent to a subscriber that does not accept it (ours).
 pub const TELEMETRY_ATTEMPTS: u32 = 5;
 /// Pause before the second attempt, milliseconds; it doubles with each (ours).

@@ -22,6 +22,7 @@ use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body_util::Either;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -51,9 +52,12 @@ pub(super) async fn start(door: &Arc<FrontDoor>, call: Call, members: Members) -
         ApiError::new(ErrorKind::LimitExceededException, format!("There are {SESSIONS} Live Tail sessions already."))
     })?;
     let identifiers = strings(&members, "logGroupIdentifiers");
-    let groups: Vec<String> =
+    let mut groups: Vec<String> =
         identifiers.iter().map(|group| group_of(group).map(str::to_owned)).collect::<Result<_, _>>()?;
     let streams = streams(&members, groups.len())?;
+    // By name and by ARN, say: one group all the same.
+    let mut known = HashSet::new();
+    groups.retain(|group| known.insert(group.clone()));
     let pattern = Pattern::parse(text(&members, "logEventFilterPattern").unwrap_or_default())?;
     let started = json!({
         "requestId": call.request_id.to_string(),
@@ -99,9 +103,12 @@ async fn run(door: Arc<FrontDoor>, mut session: Session, sender: mpsc::Sender<By
             Ok((session, update)) => (Some(session), update),
             Err(last) => (None, last),
         };
+        let patience = Instant::now().max(end) + EVERY;
         tokio::select! {
             // A client that has gone is seen above.
             sent = sender.send(next) => sent.unwrap_or_default(),
+            // One that has stopped reading keeps its place no longer than others.
+            () = tokio::time::sleep_until(patience) => return,
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
         match again {

@@ -66,6 +66,7 @@ pub struct Outbox {
     attempts: u64,
     frozen: Option<Moment>,
     hurried: bool,
+    has_delivered: bool,
 }
 
 #[derive(Debug)]
@@ -89,7 +90,8 @@ impl Outbox {
     pub fn new(buffering: Buffering) -> Self {
         let (waiting, under_way, frozen) = (VecDeque::new(), None, None);
         let (kept_bytes, waiting_bytes, attempts) = (0, 0, 0);
-        Self { buffering, waiting, kept_bytes, waiting_bytes, under_way, attempts, frozen, hurried: false }
+        let (hurried, has_delivered) = (false, false);
+        Self { buffering, waiting, kept_bytes, waiting_bytes, under_way, attempts, frozen, hurried, has_delivered }
     }
 
     /// One more event.
@@ -176,6 +178,7 @@ impl Outbox {
     /// The subscriber has taken what this attempt sent.
     pub fn delivered(&mut self, attempt: u64) {
         if self.is_sending(attempt) {
+            self.has_delivered = true;
             self.let_go();
         }
     }
@@ -240,10 +243,10 @@ impl Outbox {
         self.hurried = true;
     }
 
-    /// Whether anything has been sent, whatever came of it.
+    /// Whether anything has arrived.
     #[must_use]
-    pub const fn has_sent(&self) -> bool {
-        self.attempts > 0
+    pub const fn has_delivered(&self) -> bool {
+        self.has_delivered
     }
 
     /// Whether no event waits or is under way.

@@ -26,8 +26,9 @@ impl Driver {
         let api = subscription.schema.api();
         let types = subscription.types;
         let name = self.machine.subscriber(id, api)?.to_owned();
-        self.log.telemetry().subscribe(id, subscription)?;
-        self.log.platform(&PlatformEvent::Subscription { api, name, types });
+        if self.log.telemetry().subscribe(id, subscription)? {
+            self.log.platform(&PlatformEvent::Subscription { api, name, types });
+        }
         Ok(())
     }
 

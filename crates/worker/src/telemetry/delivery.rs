@@ -13,6 +13,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -80,7 +82,7 @@ async fn send(
         return Ok(connection);
     }
     let port = subscription.destination.port();
-    let mut stream = match connection {
+    let mut stream = match connection.filter(is_open) {
         Some(stream) => stream,
         None => connect(sandbox, port).await?,
     };
@@ -108,6 +110,20 @@ fn worded(batch: &[Parcel], subscription: &Subscription) -> Vec<Arc<str>> {
         Parcel::Dropped(_) => None,
     };
     batch.iter().filter_map(one).collect()
+}
+
+/// Whether the other side is still there: what is written to one that has gone is lost without a word. What it says is thrown
+/// away; one that talks on and on is hung up on.
+fn is_open(stream: &TcpStream) -> bool {
+    let mut said = [0; 4096];
+    for _ in 0..TELEMETRY_ANSWER_BYTES / said.len() {
+        match rustix::net::recv(stream, &mut said[..], RecvFlags::DONTWAIT) {
+            Err(Errno::AGAIN) => return true,
+            Ok((1.., _)) => {}
+            Ok(_) | Err(_) => return false,
+        }
+    }
+    false
 }
 
 async fn connect(sandbox: &Arc<dyn Sandbox>, port: u16) -> Result<TcpStream, DeliveryError> {
@@ -141,7 +157,7 @@ async fn post(stream: TcpStream, method: Method, port: u16, path: &str, body: St
     // What ends the connection too early, the exchange says as well.
     let (status, _ended): (Result<StatusCode, DeliveryError>, _) = tokio::join!(exchange, connection);
     let status = status?;
-    if status.is_client_error() || status.is_server_error() {
+    if !status.is_success() {
         return Err(DeliveryError::Status { port, status });
     }
     Ok(())
@@ -154,6 +170,29 @@ async fn discard(mut body: Incoming) {
         left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
         if left == 0 {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_connection_that_the_other_side_has_ended_is_not_used_again() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut theirs, _) = listener.accept().await.unwrap();
+        assert!(is_open(&ours));
+        theirs.write_all(b"thanks").await.unwrap();
+        ours.readable().await.unwrap();
+        assert!(is_open(&ours), "it may speak");
+        theirs.write_all(b"bye").await.unwrap();
+        drop(theirs);
+        // Until the end of it has come.
+        while is_open(&ours) {
+            tokio::task::yield_now().await;
         }
     }
 }

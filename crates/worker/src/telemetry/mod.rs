@@ -14,7 +14,7 @@ use crate::clock::{Clock, wall_ms};
 use hearth_api::platform_event::{LoggedRecord, PlatformEvent, logged};
 use hearth_core::environment::Moment;
 use hearth_core::extension::{ExtensionId, Refusal};
-use hearth_core::limits::{TELEMETRY_BACKLOG_BYTES, TELEMETRY_RECORD_OVERHEAD_BYTES};
+use hearth_core::limits::{TELEMETRY_BACKLOG_BYTES, TELEMETRY_RECORD_OVERHEAD_BYTES, TELEMETRY_SUBSCRIPTIONS};
 use hearth_core::telemetry::{Category, Order, Outbox, Schema, Subscription};
 use std::sync::Arc;
 use tokio::task::AbortHandle;
@@ -47,6 +47,8 @@ struct Subscriber {
 struct Backlog {
     said: Vec<(i64, Said)>,
     bytes: usize,
+    /// How many subscriptions there were since the launch.
+    subscriptions: u32,
 }
 
 /// One event, not worded yet.
@@ -103,16 +105,25 @@ impl Telemetry {
         self.subscribers.clear();
     }
 
-    /// An extension subscribes, in the place of what it has subscribed to before. It gets what was said up to now.
-    pub(crate) fn subscribe(&mut self, extension: ExtensionId, subscription: Subscription) -> Result<(), Refusal> {
+    /// An extension subscribes, in the place of what it has subscribed to before. It gets what was said up to now. Gives
+    /// whether that is news: to ask for the same again changes nothing.
+    pub(crate) fn subscribe(&mut self, extension: ExtensionId, subscription: Subscription) -> Result<bool, Refusal> {
         let api = subscription.schema.api();
         let before = self.subscribers.iter().position(|subscriber| subscriber.extension == extension);
-        if let Some(subscriber) = before.and_then(|at| self.subscribers.get(at))
-            && subscriber.subscription.schema.api() != api
-        {
-            return Err(Refusal::OtherApi(api));
+        if let Some(subscriber) = before.and_then(|at| self.subscribers.get(at)) {
+            if subscriber.subscription.schema.api() != api {
+                return Err(Refusal::OtherApi(api));
+            }
+            if *subscriber.subscription == subscription {
+                return Ok(false);
+            }
         }
-        let again = before.map(|at| self.subscribers.swap_remove(at)).is_some_and(|it| it.outbox.has_sent());
+        // Each is a line of the log and all that was said, worded anew: not as often as one likes.
+        match &mut self.backlog {
+            Some(backlog) if backlog.subscriptions < TELEMETRY_SUBSCRIPTIONS => backlog.subscriptions += 1,
+            Some(_) | None => return Err(Refusal::SubscriptionClosed(api)),
+        }
+        let again = before.map(|at| self.subscribers.swap_remove(at)).is_some_and(|it| it.outbox.has_delivered());
         self.made += 1;
         let mut outbox = Outbox::new(subscription.buffering);
         // Whoever changes the terms may have had the beginning.
@@ -130,7 +141,7 @@ impl Telemetry {
             sending: None,
             connection: None,
         });
-        Ok(())
+        Ok(true)
     }
 
     /// The platform says something.

@@ -71,10 +71,29 @@ async fn a_second_subscription_replaces_the_first_and_not_that_of_the_other_api(
     assert_eq!(refused.error_type(), "Logs.NotSupported");
     telemetry.subscribe(ONE, everything(Schema::Telemetry20220701)).unwrap();
     telemetry.printed(Category::Extension, 0, "after\n");
-    assert_eq!(sent(&mut telemetry).await, [["\"platform.start\"", "\"extension\""]], "nobody had sent it yet");
+    assert_eq!(sent(&mut telemetry).await, [["\"platform.start\"", "\"extension\""]], "nobody had got it yet");
+    telemetry.on_delivered(Delivered { subscriber: 2, attempt: 1, outcome: Ok(None) });
     telemetry.subscribe(ONE, everything(Schema::Telemetry20221213)).unwrap();
     telemetry.printed(Category::Function, 0, "later\n");
     assert_eq!(sent(&mut telemetry).await, [["\"function\""]]);
+}
+
+#[tokio::test]
+async fn to_subscribe_again_loses_nothing_and_is_not_free() {
+    let mut telemetry = Telemetry::new(Clock::start(), false);
+    telemetry.open();
+    let same = everything(Schema::Telemetry20250129);
+    assert_eq!(telemetry.subscribe(ONE, same.clone()), Ok(true));
+    telemetry.platform(&start());
+    assert_eq!(telemetry.subscribe(ONE, same.clone()), Ok(false));
+    assert_eq!(sent(&mut telemetry).await, [["\"platform.start\""]]);
+    let of_number = |timeout_ms| Subscription { buffering: Buffering { timeout_ms, ..same.buffering }, ..same.clone() };
+    let allowed = (1_000..2_000).take_while(|number| telemetry.subscribe(ONE, of_number(*number)).is_ok()).count();
+    assert!(allowed < usize::try_from(TELEMETRY_SUBSCRIPTIONS).unwrap(), "{allowed}");
+    let refused = telemetry.subscribe(ONE, of_number(3_000)).unwrap_err();
+    assert_eq!(refused.error_type(), "Telemetry.SubscriptionClosed");
+    telemetry.reset();
+    assert_eq!(telemetry.subscribe(ONE, same), Ok(true), "after the next launch");
 }
 
 #[tokio::test]
