@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support import leftovers
-from support.extensions import layer
+from support.extensions import layer, logged
 from support.functions import Function, zipped
 from support.service import Service, wait_for
 
@@ -79,9 +79,9 @@ INITS = {
 
 # What an extension does when it is told of the end.
 ENDS = {
-    "crashes": 'register \'"INVOKE", "SHUTDOWN"\'; next; while ! echo "$body" | grep -q SHUTDOWN; do next; done; exit 9',
-    "is killed": "register '\"SHUTDOWN\"'; next; kill -9 $$",
-    "hangs": 'trap "" TERM; register \'"SHUTDOWN"\'; next; while :; do sleep 1; done',
+    "crashes": 'register \'"INVOKE", "SHUTDOWN"\'; next; while ! echo "$body" | grep -q SHUTDOWN; do next; done; echo told of the end; exit 9',
+    "is killed": "register '\"SHUTDOWN\"'; next; echo told of the end; kill -9 $$",
+    "hangs": 'trap "" TERM; register \'"SHUTDOWN"\'; next; echo told of the end; while :; do sleep 1; done',
 }
 
 
@@ -127,6 +127,8 @@ def rig():
         neighbour = Neighbour(service)
         victim = Function(service, "probe.py", Timeout=10)
         victim.invoke({"run": "import os; os._exit(1)"})
+        # The connections of both clients are there from now on.
+        victim.log()
         end(victim)
         neighbour.check()
         before = Holdings(service).counts
@@ -204,12 +206,12 @@ def test_of_two_answers_the_first_counts(faulty):
 
 
 def test_an_answer_after_the_deadline_reaches_nobody(faulty):
-    """The process is gone by then; whoever is left of it is refused, and the next invocation is not answered by it."""
+    """An answer to the invocation that has timed out, from the next one: refused, and not taken for its own."""
     made = faulty(Timeout=1)
-    late = "import time; time.sleep(1.2)\npost(mine + '/response', b'\"late\"')"
-    assert made.invoke({"run": f"{LIBRARY}\n{late}"}).json["errorType"] == "Sandbox.Timedout"
-    refused = "answer = post('/11111111-1111-4111-8111-111111111111/response', b'\"late\"')"
-    status, body = made.invoke({"run": f"{LIBRARY}\n{refused}"}).json
+    hang = "open('/tmp/expired', 'w').write(mine)\nwhile True: pass"
+    assert made.invoke({"run": f"{LIBRARY}\n{hang}"}).json["errorType"] == "Sandbox.Timedout"
+    late = "answer = post(open('/tmp/expired').read() + '/response', b'\"late\"')"
+    status, body = made.invoke({"run": f"{LIBRARY}\n{late}"}).json
     assert (status, body) == (400, '{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}\n')
 
 
@@ -218,3 +220,6 @@ def test_an_extension_that_fails_at_the_end(rig, faulty, body):
     service, _ = rig
     made = faulty(Layers=[layer(service, {"one": body})])
     assert made.invoke({"run": "answer = 'here'"}, tail=False).json == "here"
+    made.environment("Idle")
+    made.configure(Description="its environments end")
+    logged(made, "told of the end")
