@@ -75,6 +75,10 @@ pub fn verify(
     }
     let hash = payload_hash(head, body)?;
     let signed: Vec<&str> = signature.signed_headers.split(';').collect();
+    // In order and each once, as SigV4 has it: a header that is named a thousand times would be written as often.
+    if !signed.is_sorted_by(|one, next| one < next) {
+        return Err(ApiError::signature_mismatch());
+    }
     let request = canonical::request(head, &signed, &hash);
     let digest = hex::encode(Sha256::digest(request.as_bytes()));
     let to_sign = format!("{ALGORITHM}\n{}\n{}\n{digest}", signature.date, scope.text);

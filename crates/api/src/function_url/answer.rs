@@ -55,6 +55,10 @@ impl Head {
         for (name, value) in given.into_iter().flatten() {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Malformed)?;
             if let Some(value) = scalar(value)?.filter(|_| !NOT_THEIRS.contains(&name)) {
+                // Before it is put in: a map of headers that outgrows its bounds panics.
+                if headers.len() >= HEADERS_MAX {
+                    return Err(Malformed);
+                }
                 headers.append(name, value);
             }
         }
@@ -65,13 +69,10 @@ impl Head {
         };
         for cookie in cookies.into_iter().flatten() {
             let cookie = cookie.as_str().and_then(|cookie| HeaderValue::from_str(cookie).ok()).ok_or(Malformed)?;
-            headers.append(SET_COOKIE, cookie);
-            if headers.len() > HEADERS_MAX {
+            if headers.len() >= HEADERS_MAX {
                 return Err(Malformed);
             }
-        }
-        if headers.len() > HEADERS_MAX {
-            return Err(Malformed);
+            headers.append(SET_COOKIE, cookie);
         }
         headers.entry(CONTENT_TYPE).or_insert(default);
         Ok(Self { status, headers })
@@ -143,6 +144,16 @@ mod tests {
         let (head, body) = answer(&Bytes::from_static(payload.as_bytes()))?;
         let content_type = head.headers.get(CONTENT_TYPE).expect("always").to_str().expect("text").to_owned();
         Ok((head.status.as_u16(), content_type, String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    #[test]
+    fn more_headers_than_can_be_sent_are_malformed() {
+        let headers: Map<String, Value> = (0..40_000).map(|number| (format!("h{number}"), Value::from("x"))).collect();
+        let many = serde_json::json!({ "statusCode": 200, "headers": headers }).to_string();
+        assert!(answer(&Bytes::from(many)).is_err());
+        let cookies = vec!["a=b"; 40_000];
+        let many = serde_json::json!({ "statusCode": 200, "cookies": cookies }).to_string();
+        assert!(answer(&Bytes::from(many)).is_err());
     }
 
     fn json(status: u16, body: &str) -> Result<(u16, String, String), Malformed> {
