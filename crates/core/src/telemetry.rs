@@ -181,6 +181,15 @@ pub struct Dropped {
     pub cause: Cause,
 }
 
+impl Dropped {
+    /// Together with those that came after them.
+    #[must_use]
+    pub const fn and(self, later: Self) -> Self {
+        let records = self.records.saturating_add(later.records);
+        Self { records, bytes: self.bytes.saturating_add(later.bytes), cause: later.cause }
+    }
+}
+
 /// Why events are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {

@@ -240,7 +240,7 @@ pub fn logged(record: LoggedRecord<'_>, schema: Schema, time_ms: i64) -> String 
     let LoggedRecord { kind, line, json_format } = record;
     let object = (json_format && schema >= Schema::Telemetry20221213 && line.starts_with('{'))
         // Line breaks are between its parts: one in a string would be escaped.
-        .then(|| RawValue::from_string(line.trim_end().replace('\n', " ")).ok())
+        .then(|| RawValue::from_string(line.trim_end().replace(['\n', '\r'], " ")).ok())
         .flatten();
     match object {
         Some(object) => json(&Event { time: time_ms, kind, record: object }),

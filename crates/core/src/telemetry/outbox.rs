@@ -106,9 +106,9 @@ impl Outbox {
     }
 
     /// The latest events are missing.
-    fn miss(&mut self, now: Moment, more: Dropped) {
+    pub fn miss(&mut self, now: Moment, more: Dropped) {
         match self.waiting.back_mut() {
-            Some((_, Parcel::Dropped(dropped))) => *dropped = sum(*dropped, more),
+            Some((_, Parcel::Dropped(dropped))) => *dropped = dropped.and(more),
             Some((_, Parcel::Event(_))) | None => self.waiting.push_back((now, Parcel::Dropped(more))),
         }
     }
@@ -176,11 +176,15 @@ impl Outbox {
     }
 
     /// The subscriber has taken what this attempt sent.
-    pub fn delivered(&mut self, attempt: u64) {
-        if self.is_sending(attempt) {
+    ///
+    /// Whether that is news: an attempt that was abandoned is not heard any more.
+    pub fn delivered(&mut self, attempt: u64) -> bool {
+        let heard = self.is_sending(attempt);
+        if heard {
             self.has_delivered = true;
             self.let_go();
         }
+        heard
     }
 
     /// This attempt has failed.
@@ -204,25 +208,25 @@ impl Outbox {
         }
         let Some(missed) = self.let_go() else { return };
         match self.waiting.front_mut() {
-            Some((_, Parcel::Dropped(dropped))) => *dropped = sum(missed, *dropped),
+            Some((_, Parcel::Dropped(dropped))) => *dropped = missed.and(*dropped),
             Some((_, Parcel::Event(_))) | None => self.waiting.push_front((now, Parcel::Dropped(missed))),
         }
     }
 
     /// Nothing is under way any more; gives what is missing if it has not arrived.
     fn let_go(&mut self) -> Option<Dropped> {
-        let mut missing: Option<Dropped> = None;
-        for parcel in self.under_way.take()?.batch {
-            let one = match parcel {
-                Parcel::Event(event) => {
-                    self.kept_bytes -= event.len() + TELEMETRY_RECORD_OVERHEAD_BYTES;
-                    Dropped { records: 1, bytes: event.len() as u64, cause: Cause::Unreachable }
-                }
-                Parcel::Dropped(dropped) => dropped,
-            };
-            missing = Some(missing.map_or(one, |before| sum(before, one)));
-        }
-        missing
+        let batch = self.under_way.take()?.batch;
+        let events = batch.iter().filter(|parcel| matches!(parcel, Parcel::Event(_))).count();
+        let bytes: usize = batch.iter().map(Parcel::bytes).sum();
+        self.kept_bytes -= bytes + events * TELEMETRY_RECORD_OVERHEAD_BYTES;
+        missing(&batch)
+    }
+
+    /// What has not arrived, when nothing more will be sent from here.
+    #[must_use]
+    pub fn undelivered(&self) -> Option<Dropped> {
+        let under_way = self.under_way.iter().flat_map(|under_way| &under_way.batch);
+        missing(under_way.chain(self.waiting.iter().map(|(_, parcel)| parcel)))
     }
 
     /// Nobody inside can do anything.
@@ -256,7 +260,11 @@ impl Outbox {
     }
 }
 
-const fn sum(earlier: Dropped, later: Dropped) -> Dropped {
-    let (records, bytes) = (earlier.records.saturating_add(later.records), earlier.bytes.saturating_add(later.bytes));
-    Dropped { records, bytes, cause: later.cause }
+/// All of these together, as missing.
+fn missing<'a>(parcels: impl IntoIterator<Item = &'a Parcel>) -> Option<Dropped> {
+    let one = |parcel: &Parcel| match parcel {
+        Parcel::Event(event) => Dropped { records: 1, bytes: event.len() as u64, cause: Cause::Unreachable },
+        Parcel::Dropped(dropped) => *dropped,
+    };
+    parcels.into_iter().map(one).reduce(Dropped::and)
 }

@@ -142,12 +142,12 @@ impl Driver {
         self.end_requests();
         // The dying need CPU time to die.
         self.limit_cpu(false);
+        self.log.telemetry().reset();
         if matches!(self.runtime, Runtime::Launching(_)) {
             self.runtime = Runtime::Doomed;
             return;
         }
         self.runtime = Runtime::Absent;
-        self.log.telemetry().reset();
         let killed = self.sandbox.kill_processes();
         self.or_lost("kill the processes", killed);
     }
@@ -163,7 +163,7 @@ impl Driver {
     fn runtime_done(&mut self, done: RuntimeDone) {
         self.drain_pipes();
         let (duration_us, produced_bytes, spans) = self.spans.done(self.node.clock.now());
-        let reported = self.reported_error();
+        let reported = self.reported_error(done.status);
         self.log.platform(&PlatformEvent::RuntimeDone { done, reported, duration_us, produced_bytes, spans });
         if let Status::Error(fault) = done.status
             && !self.exit_text.is_empty()
@@ -185,7 +185,7 @@ impl Driver {
         let with_extensions = !self.machine.extensions().all().is_empty();
         self.log.platform(&PlatformEvent::Report {
             report: *report,
-            reported: self.reported_error(),
+            reported: self.reported_error(report.status),
             billed_ms: billing::billed_ms(self.node.config.billing, report.duration_us, report.init_us),
             memory_mb: (memory_mb, used_mb),
             spans: self.spans.over(self.node.clock.now(), with_extensions),
@@ -196,17 +196,20 @@ impl Driver {
 
     fn init_runtime_done(&mut self, report: &InitReport) {
         self.drain_pipes();
-        self.log.platform(&PlatformEvent::InitRuntimeDone(*report, self.reported_error()));
+        self.log.platform(&PlatformEvent::InitRuntimeDone(*report, self.reported_error(report.status)));
     }
 
     fn report_init(&mut self, report: &InitReport) {
         self.drain();
-        self.log.platform(&PlatformEvent::InitReport(*report, self.reported_error()));
+        self.log.platform(&PlatformEvent::InitReport(*report, self.reported_error(report.status)));
         self.log.telemetry().close();
     }
 
-    /// The type of what the runtime has reported from its Init.
-    fn reported_error(&self) -> Option<String> {
+    /// The type of what the runtime has reported from its Init, if that is how it ended.
+    fn reported_error(&self, status: Status) -> Option<String> {
+        if status != Status::InitError {
+            return None;
+        }
         let said = self.init_error.as_ref().or(self.earlier_init_error.as_ref());
         Some(said.map_or(ErrorType::RuntimeUnknown.as_str(), |(error_type, _)| error_type).to_owned())
     }

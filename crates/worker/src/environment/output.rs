@@ -37,12 +37,12 @@ impl Output {
 
     /// Reads what is there, and forgets pipes that nobody is left to write to.
     pub(super) fn read_some(&mut self, log: &mut LogWriter) {
+        let mut buffer = [0; BLOCK];
         let found = self.look(|pipe| {
-            let mut block = vec![0; BLOCK];
             // Of the receiver, who asks only once the executor has heard of new bytes: that way it learns when there are
             // none.
-            let read = pipe.try_read(&mut block);
-            block.truncate(*read.as_ref().unwrap_or(&0));
+            let read = pipe.try_read(&mut buffer);
+            let block = buffer.get(..*read.as_ref().unwrap_or(&0)).unwrap_or_default().to_vec();
             let has_ended = !matches!(&read, Ok(1..)) && !matches!(&read, Err(error) if error.kind() == WouldBlock);
             Found { block, left: length(pipe), has_ended }
         });
@@ -59,7 +59,7 @@ impl Output {
 
     /// What there is, in the order of the pipes. Looked at backwards: what was printed before a frame was written is seen
     /// with it.
-    fn look(&self, look: impl Fn(&Receiver) -> Found) -> Vec<Found> {
+    fn look(&self, mut look: impl FnMut(&Receiver) -> Found) -> Vec<Found> {
         let mut found: Vec<_> = self.pipes.iter().rev().map(|(_, pipe)| look(pipe)).collect();
         found.reverse();
         found
@@ -98,23 +98,10 @@ fn length(pipe: &Receiver) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
-    use hearth_api::function::LogFormat;
-    use hearth_store::{LogEvent, LogStream, StoreError};
+    use crate::logs::tests::writer;
     use rustix::pipe::{PipeFlags, pipe_with};
     use std::fs::File;
     use std::io::Write as _;
-    use std::sync::{Arc, Mutex};
-
-    #[derive(Debug, Default)]
-    struct Memory(Mutex<Vec<String>>);
-
-    impl LogStream for Memory {
-        fn append(&self, events: &[LogEvent]) -> Result<(), StoreError> {
-            self.0.lock().unwrap().extend(events.iter().map(|event| event.message.clone()));
-            Ok(())
-        }
-    }
 
     fn pipe() -> (OwnedFd, File) {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
@@ -133,8 +120,7 @@ mod tests {
                 writeln!(frame, "frame {number}").unwrap();
             }
         });
-        let memory = Arc::new(Memory::default());
-        let mut log = LogWriter::new(Arc::clone(&memory) as Arc<dyn LogStream>, LogFormat::Text, Clock::start());
+        let (memory, mut log) = writer();
         while !output.pipes.is_empty() {
             output.readable().await;
             output.read_some(&mut log);

@@ -5,7 +5,7 @@
 mod level;
 mod pieces;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::clock::{Clock, wall_ms};
 use crate::telemetry::Telemetry;
@@ -217,6 +217,7 @@ impl LogWriter {
         if self.printed >= LOG_PER_INVOCATION_BYTES {
             // Not even looked at.
             self.dropped = self.dropped.saturating_add(bytes.len());
+            self.telemetry.missed(source.category(), bytes.len());
             return;
         }
         let wanted = self.wants(source, level, &bytes);
@@ -224,6 +225,7 @@ impl LogWriter {
             self.printed = self.printed.saturating_add(text.len()).saturating_add(EVENT_OVERHEAD_BYTES);
             if self.printed > LOG_PER_INVOCATION_BYTES {
                 self.dropped = self.dropped.saturating_add(text.len());
+                self.telemetry.missed(source.category(), text.len());
                 continue;
             }
             self.telemetry.printed(source.category(), time_ms, &text);

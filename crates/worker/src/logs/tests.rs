@@ -7,8 +7,9 @@ use hearth_core::limits::LOG_EVENT_BYTES;
 use hearth_store::StoreError;
 use std::sync::Mutex;
 
+/// A stream in memory: the events' messages, and their times.
 #[derive(Debug, Default)]
-struct Memory(Mutex<Vec<String>>, Mutex<Vec<i64>>);
+pub(crate) struct Memory(pub(crate) Mutex<Vec<String>>, Mutex<Vec<i64>>);
 
 impl LogStream for Memory {
     fn append(&self, events: &[LogEvent]) -> Result<(), StoreError> {
@@ -18,7 +19,7 @@ impl LogStream for Memory {
     }
 }
 
-fn writer() -> (Arc<Memory>, LogWriter) {
+pub(crate) fn writer() -> (Arc<Memory>, LogWriter) {
     writer_of(LogFormat::Text)
 }
 

@@ -268,8 +268,13 @@ async fn refused(body: Incoming) -> Reply {
     replies::verdict(Verdict::InvalidRequestId)
 }
 
-pub(super) async fn discard(mut body: Incoming) {
-    let mut left = DISCARD_BYTES;
+/// Reads what nobody wants, as much as is worth a connection that stays usable.
+pub(super) async fn discard(body: Incoming) {
+    drain(body, DISCARD_BYTES).await;
+}
+
+/// Reads a body without keeping it, at most `left` bytes of it.
+pub(crate) async fn drain(mut body: Incoming, mut left: usize) {
     while let Some(Ok(frame)) = body.frame().await {
         left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
         if left == 0 {

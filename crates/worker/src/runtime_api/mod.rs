@@ -10,6 +10,8 @@ mod replies;
 mod streaming;
 mod telemetry;
 
+pub(crate) use handlers::drain;
+
 use crate::environment::Environment;
 use handlers::Client;
 use hearth_core::limits::{RUNTIME_API_CONNECTIONS, RUNTIME_API_HEAD_BYTES};

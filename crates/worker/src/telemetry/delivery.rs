@@ -3,14 +3,14 @@
 //!
 //! The socket is made inside the sandbox, so a connection can lead nowhere else.
 
+use crate::runtime_api::drain;
 use bytes::Bytes;
 use hearth_api::platform_event::PlatformEvent;
 use hearth_core::limits::{TELEMETRY_ANSWER_BYTES, TELEMETRY_HEAD_BYTES};
 use hearth_core::telemetry::{Destination, Parcel, Subscription};
 use hearth_sandbox::{Sandbox, SandboxError};
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
@@ -151,7 +151,8 @@ async fn post(stream: TcpStream, method: Method, port: u16, path: &str, body: St
     let exchange = async move {
         let answer = sender.send_request(request).await.map_err(failed)?;
         let status = answer.status();
-        discard(answer.into_body()).await;
+        // So that it can write what it wants to say; nobody reads it.
+        drain(answer.into_body(), TELEMETRY_ANSWER_BYTES).await;
         Ok(status)
     };
     // What ends the connection too early, the exchange says as well.
@@ -161,17 +162,6 @@ async fn post(stream: TcpStream, method: Method, port: u16, path: &str, body: St
         return Err(DeliveryError::Status { port, status });
     }
     Ok(())
-}
-
-/// So that it can write what it wants to say; nobody reads it.
-async fn discard(mut body: Incoming) {
-    let mut left = TELEMETRY_ANSWER_BYTES;
-    while let Some(Ok(frame)) = body.frame().await {
-        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-        if left == 0 {
-            return;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use hearth_api::platform_event::{LoggedRecord, PlatformEvent, logged};
 use hearth_core::environment::Moment;
 use hearth_core::extension::{ExtensionId, Refusal};
 use hearth_core::limits::{TELEMETRY_BACKLOG_BYTES, TELEMETRY_RECORD_OVERHEAD_BYTES, TELEMETRY_SUBSCRIPTIONS};
-use hearth_core::telemetry::{Category, Order, Outbox, Schema, Subscription};
+use hearth_core::telemetry::{Category, Cause, Dropped, Order, Outbox, Schema, Subscription};
 use std::sync::Arc;
 use tokio::task::AbortHandle;
 
@@ -46,7 +46,10 @@ struct Subscriber {
 #[derive(Debug, Default)]
 struct Backlog {
     said: Vec<(i64, Said)>,
+    /// Of what was printed.
     bytes: usize,
+    /// What was printed and had no room, by category: the latest of it all.
+    missed: Vec<(Category, Dropped)>,
     /// How many subscriptions there were since the launch.
     subscriptions: u32,
 }
@@ -123,15 +126,15 @@ impl Telemetry {
             Some(backlog) if backlog.subscriptions < TELEMETRY_SUBSCRIPTIONS => backlog.subscriptions += 1,
             Some(_) | None => return Err(Refusal::SubscriptionClosed(api)),
         }
-        let again = before.map(|at| self.subscribers.swap_remove(at)).is_some_and(|it| it.outbox.has_delivered());
+        let before = before.map(|at| self.subscribers.swap_remove(at));
         self.made += 1;
-        let mut outbox = Outbox::new(subscription.buffering);
-        // Whoever changes the terms may have had the beginning.
-        for (time_ms, said) in self.backlog.iter().filter(|_| !again).flat_map(|backlog| &backlog.said) {
-            if subscription.types.include(said.category()) {
-                let worded = said.worded(subscription.schema, self.json_format, *time_ms);
-                worded.into_iter().for_each(|event| outbox.put(self.clock.now(), event));
-            }
+        let (now, mut outbox) = (self.clock.now(), Outbox::new(subscription.buffering));
+        match before.filter(|before| before.outbox.has_delivered()) {
+            // Whoever changes the terms has had the beginning, and what was on its way is worded by the old ones.
+            Some(before) => before.outbox.undelivered().into_iter().for_each(|missed| outbox.miss(now, missed)),
+            None => self.backlog.iter().for_each(|backlog| {
+                backlog.tell(&subscription, self.json_format, now, &mut outbox);
+            }),
         }
         self.subscribers.push(Subscriber {
             number: self.made,
@@ -156,6 +159,17 @@ impl Telemetry {
         if self.is_heard() {
             self.say(time_ms, Said::Printed(category, line.into()));
         }
+    }
+
+    /// Something was printed, of so many bytes, and there is no place for it.
+    pub(crate) fn missed(&mut self, category: Category, bytes: usize) {
+        let (now, missed) = (self.clock.now(), one_missed(bytes));
+        for Subscriber { subscription, outbox, .. } in &mut self.subscribers {
+            if subscription.types.include(category) {
+                outbox.miss(now, missed);
+            }
+        }
+        self.backlog.iter_mut().for_each(|backlog| backlog.miss(category, missed));
     }
 
     fn is_heard(&self) -> bool {
@@ -217,8 +231,9 @@ impl Telemetry {
         let Some(found) = self.subscribers.iter_mut().find(|found| found.number == subscriber) else { return };
         match outcome {
             Ok(connection) => {
-                found.connection = connection;
-                found.outbox.delivered(attempt);
+                if found.outbox.delivered(attempt) {
+                    found.connection = connection;
+                }
             }
             Err(error) => {
                 tracing::debug!(%error, attempt, "telemetry was not delivered");
@@ -249,17 +264,41 @@ impl Telemetry {
 }
 
 impl Backlog {
-    /// What has no room is not told to those who come later.
+    /// What is printed and has no room, and all that is printed after it, is only counted for those who come later. What the
+    /// platform says of one launch is little.
     fn keep(&mut self, time_ms: i64, said: Said) {
-        let bytes = match &said {
-            Said::Platform(_) => TELEMETRY_RECORD_OVERHEAD_BYTES * 8,
-            Said::Printed(_, line) => line.len() + TELEMETRY_RECORD_OVERHEAD_BYTES,
-        };
-        if self.bytes + bytes <= TELEMETRY_BACKLOG_BYTES {
+        if let Said::Printed(category, line) = &said {
+            let bytes = line.len() + TELEMETRY_RECORD_OVERHEAD_BYTES;
+            if !self.missed.is_empty() || self.bytes + bytes > TELEMETRY_BACKLOG_BYTES {
+                return self.miss(*category, one_missed(line.len()));
+            }
             self.bytes += bytes;
-            self.said.push((time_ms, said));
+        }
+        self.said.push((time_ms, said));
+    }
+
+    fn miss(&mut self, category: Category, more: Dropped) {
+        match self.missed.iter_mut().find(|(known, _)| *known == category) {
+            Some((_, missed)) => *missed = missed.and(more),
+            None => self.missed.push((category, more)),
         }
     }
+
+    /// Hands it on to somebody who comes later.
+    fn tell(&self, subscription: &Subscription, json_format: bool, now: Moment, outbox: &mut Outbox) {
+        let wanted = |category| subscription.types.include(category);
+        for (time_ms, said) in self.said.iter().filter(|(_, said)| wanted(said.category())) {
+            let worded = said.worded(subscription.schema, json_format, *time_ms);
+            worded.into_iter().for_each(|event| outbox.put(now, event));
+        }
+        for (_, missed) in self.missed.iter().filter(|(category, _)| wanted(*category)) {
+            outbox.miss(now, *missed);
+        }
+    }
+}
+
+fn one_missed(bytes: usize) -> Dropped {
+    Dropped { records: 1, bytes: bytes as u64, cause: Cause::Slow }
 }
 
 impl Subscriber {

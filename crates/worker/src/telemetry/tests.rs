@@ -73,9 +73,10 @@ async fn a_second_subscription_replaces_the_first_and_not_that_of_the_other_api(
     telemetry.printed(Category::Extension, 0, "after\n");
     assert_eq!(sent(&mut telemetry).await, [["\"platform.start\"", "\"extension\""]], "nobody had got it yet");
     telemetry.on_delivered(Delivered { subscriber: 2, attempt: 1, outcome: Ok(None) });
+    telemetry.printed(Category::Function, 0, "on its way\n");
     telemetry.subscribe(ONE, everything(Schema::Telemetry20221213)).unwrap();
     telemetry.printed(Category::Function, 0, "later\n");
-    assert_eq!(sent(&mut telemetry).await, [["\"function\""]]);
+    assert_eq!(sent(&mut telemetry).await, [["1 dropped", "\"function\""]]);
 }
 
 #[tokio::test]
@@ -125,6 +126,24 @@ async fn a_flood_is_bounded_before_and_after_somebody_subscribes() {
         }
     }
     assert!(bytes <= TELEMETRY_BYTES, "{bytes}");
-    let dropped = |parcel: &Parcel| matches!(parcel, Parcel::Dropped(dropped) if dropped.records > 500);
-    assert!(batches.concat().iter().any(dropped), "what is missing is counted");
+    let records = |parcel: &Parcel| match parcel {
+        Parcel::Event(_) => 1,
+        Parcel::Dropped(dropped) => dropped.records,
+    };
+    assert_eq!(batches.concat().iter().map(records).sum::<u64>(), 2_000, "what is missing is counted");
+}
+
+#[tokio::test]
+async fn what_has_no_place_in_the_log_is_counted_for_who_wanted_it() {
+    let mut telemetry = Telemetry::new(Clock::start(), false);
+    telemetry.open();
+    telemetry.printed(Category::Function, 0, "line\n");
+    telemetry.missed(Category::Function, 7);
+    telemetry.printed(Category::Function, 0, "after that\n");
+    telemetry.missed(Category::Extension, 7);
+    telemetry.platform(&start());
+    let types = Types { platform: true, function: true, extension: false };
+    telemetry.subscribe(ONE, subscription(Schema::Telemetry20250129, types)).unwrap();
+    telemetry.missed(Category::Function, 7);
+    assert_eq!(sent(&mut telemetry).await, [["\"function\"", "\"platform.start\"", "3 dropped"]]);
 }

@@ -61,10 +61,13 @@ proptest! {
                     put += 1;
                 }
                 Doing::Wait(ms) => now = now.plus_ms(ms),
-                Doing::Deliver { late: true } => outbox.delivered(sending.as_ref().map_or(7, |(attempt, _)| attempt - 1)),
+                Doing::Deliver { late: true } => {
+                    let earlier = sending.as_ref().map_or(7, |(attempt, _)| attempt - 1);
+                    prop_assert!(!outbox.delivered(earlier), "of an earlier attempt nothing is heard");
+                }
                 Doing::Fail { late: true } => outbox.failed(now, sending.as_ref().map_or(7, |(attempt, _)| attempt - 1)),
                 Doing::Deliver { late: false } => if let Some((attempt, batch)) = sending.take() {
-                    outbox.delivered(attempt);
+                    prop_assert!(outbox.delivered(attempt));
                     for parcel in batch {
                         match parcel {
                             Parcel::Event(event) => {
@@ -101,6 +104,8 @@ proptest! {
             prop_assert!(outbox.kept_bytes <= TELEMETRY_BYTES);
             let counts = outbox.waiting.iter().filter(|(_, parcel)| matches!(parcel, Parcel::Dropped(_))).count();
             prop_assert!(counts <= outbox.waiting.len() / 2 + 1, "counts that meet are one");
+            let undelivered = outbox.undelivered().map_or(0, |dropped| dropped.records);
+            prop_assert_eq!(seen + undelivered, put as u64, "at any time");
         }
         prop_assert!(outbox.is_settled());
         let missed = outbox.waiting.iter().map(|(_, parcel)| match parcel {
