@@ -13,6 +13,7 @@ export const handler = awslambda.streamifyResponse(async (event, stream) => {
   } else if (asked.type) {
     stream.setContentType(asked.type);
   }
+  if (asked.then === "nothing") return stream.end();
   stream.write("one");
   if (asked.wait) {
     writeFileSync("/tmp/at-one", "");

@@ -23,8 +23,6 @@ const TERMINATOR: &str = "aws4_request";
 const SKEW_S: i64 = 300;
 /// Longest life of a presigned URL, seconds (documented: seven days).
 const EXPIRES_MAX_S: i64 = 604_800;
-/// The payload's hash of a request whose payload is not signed.
-const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
 /// What a caller signs with.
@@ -54,18 +52,25 @@ pub fn is_signed(head: &Parts) -> bool {
     in_header || canonical::query_value(head, "X-Amz-Signature").is_some()
 }
 
-/// Verifies the signature of a request whose body is `body`; `find` knows the credentials by access key id.
+/// A signature that lacks nothing but the proof: of a known key, for this audience, of this time.
+pub struct Claim<'a> {
+    signature: Signature,
+    audience: Audience<'a>,
+    credential: Credential,
+}
+
+/// Looks at all of a signature that can be looked at before the body is there; `find` knows the credentials by access key
+/// id.
 ///
 /// # Errors
 ///
-/// 403, as AWS words them: a signature that lacks something, that is of another key, audience, time, or request.
-pub fn verify(
+/// 403, as AWS words them: a signature that lacks something, that is of another key, audience or time.
+pub fn claim<'a>(
     head: &Parts,
-    body: &[u8],
-    audience: Audience<'_>,
+    audience: Audience<'a>,
     now: Timestamp,
     find: impl FnOnce(&str) -> Option<Credential>,
-) -> Result<Caller, ApiError> {
+) -> Result<Claim<'a>, ApiError> {
     let signature = Signature::read(head)?;
     let scope = signature.scope(audience)?;
     signature.check_time(now)?;
@@ -73,24 +78,37 @@ pub fn verify(
     if credential.token.as_deref() != signature.token.as_deref() {
         return Err(ApiError::unknown_token());
     }
-    let hash = payload_hash(head, body)?;
-    let signed: Vec<&str> = signature.signed_headers.split(';').collect();
     // In order and each once, as SigV4 has it: a header that is named a thousand times would be written as often.
-    if !signed.is_sorted_by(|one, next| one < next) {
+    if !signature.signed_headers.split(';').is_sorted_by(|one, next| one < next) {
         return Err(ApiError::signature_mismatch());
     }
-    let request = canonical::request(head, &signed, &hash);
-    let digest = hex::encode(Sha256::digest(request.as_bytes()));
-    let to_sign = format!("{ALGORITHM}\n{}\n{}\n{digest}", signature.date, scope.text);
-    let key = [scope.date, audience.region, audience.service, TERMINATOR]
-        .iter()
-        .fold(format!("AWS4{}", credential.secret).into_bytes(), |key, part| {
-            mac(&key, part).finalize().into_bytes().to_vec()
-        });
-    let given = hex::decode(&signature.signature).unwrap_or_default();
-    // Takes the same time wherever the two differ.
-    mac(&key, &to_sign).verify_slice(&given).map_err(|_| ApiError::signature_mismatch())?;
-    Ok(Caller { access_key: scope.access_key.to_owned(), account: credential.account })
+    Ok(Claim { signature, audience, credential })
+}
+
+impl Claim<'_> {
+    /// Verifies the signature of the request that it was found in, whose body is `body`.
+    ///
+    /// # Errors
+    ///
+    /// 403: it is of another request.
+    pub fn prove(self, head: &Parts, body: &[u8]) -> Result<Caller, ApiError> {
+        let Self { signature, audience, credential } = self;
+        let scope = signature.scope(audience)?;
+        let hash = payload_hash(head, body)?;
+        let signed: Vec<&str> = signature.signed_headers.split(';').collect();
+        let request = canonical::request(head, &signed, &hash);
+        let digest = hex::encode(Sha256::digest(request.as_bytes()));
+        let to_sign = format!("{ALGORITHM}\n{}\n{}\n{digest}", signature.date, scope.text);
+        let key = [scope.date, audience.region, audience.service, TERMINATOR]
+            .iter()
+            .fold(format!("AWS4{}", credential.secret).into_bytes(), |key, part| {
+                mac(&key, part).finalize().into_bytes().to_vec()
+            });
+        let given = hex::decode(&signature.signature).unwrap_or_default();
+        // Takes the same time wherever the two differ.
+        mac(&key, &to_sign).verify_slice(&given).map_err(|_| ApiError::signature_mismatch())?;
+        Ok(Caller { access_key: scope.access_key.to_owned(), account: credential.account })
+    }
 }
 
 fn mac(key: &[u8], text: &str) -> Hmac<Sha256> {
@@ -100,14 +118,13 @@ fn mac(key: &[u8], text: &str) -> Hmac<Sha256> {
     mac
 }
 
-/// What the request says of its payload, or what it is.
+/// The payload's hash, which the request may say as well. Lambda takes none that is not signed.
 fn payload_hash(head: &Parts, body: &[u8]) -> Result<String, ApiError> {
     let actual = hex::encode(Sha256::digest(body));
     let header = head.headers.get(CONTENT_SHA256).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     match header.or_else(|| canonical::query_value(head, "X-Amz-Content-Sha256")) {
-        None => Ok(actual),
-        Some(said) if said == UNSIGNED || said == actual => Ok(said),
-        Some(_) => Err(ApiError::signature_mismatch()),
+        Some(said) if said != actual => Err(ApiError::signature_mismatch()),
+        Some(_) | None => Ok(actual),
     }
 }
 
@@ -246,6 +263,12 @@ struct Scope<'a> {
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Claim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim").field("credential", &self.credential).finish_non_exhaustive()
     }
 }
 

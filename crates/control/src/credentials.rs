@@ -22,7 +22,7 @@ pub enum CredentialsError {
     /// Neither a section nor a setting.
     #[error("line {0} is neither `[profile]` nor `name = value`")]
     Line(usize),
-    /// A profile without a key or secret.
+    /// A profile with a key and no secret, or the other way round.
     #[error("profile {0} needs aws_access_key_id and aws_secret_access_key")]
     Incomplete(String),
     /// `aws_account_id` that is none.
@@ -32,7 +32,7 @@ pub enum CredentialsError {
     #[error("profile {0}: another profile has the same aws_access_key_id")]
     Twice(String),
     /// Nobody could sign.
-    #[error("no profile is in it")]
+    #[error("no profile with aws_access_key_id is in it")]
     Empty,
 }
 
@@ -45,7 +45,7 @@ impl Credentials {
 
     /// Those of a file as the AWS CLI keeps it: profiles with `aws_access_key_id`, `aws_secret_access_key`, and if wanted
     /// `aws_session_token` and `aws_account_id`. A key that names no account, by that or by being twelve digits, is
-    /// `account`'s.
+    /// `account`'s. Profiles without a key of their own, such as those that take on a role, are passed over.
     ///
     /// # Errors
     ///
@@ -65,7 +65,10 @@ impl Credentials {
             settings.insert(name.trim(), value.trim());
         }
         let mut known = HashMap::new();
-        for (name, settings) in profiles {
+        let of_their_own = |settings: &HashMap<&str, &str>| {
+            ["aws_access_key_id", "aws_secret_access_key"].iter().any(|name| settings.contains_key(name))
+        };
+        for (name, settings) in profiles.into_iter().filter(|(_, settings)| of_their_own(settings)) {
             let (key, credential) = credential(name, &settings, &account)?;
             if known.insert(key, credential).is_some() {
                 return Err(CredentialsError::Twice(name.to_owned()));
@@ -116,7 +119,7 @@ mod tests {
     fn a_file_of_the_aws_cli_is_read() {
         let text = "# mine\n[default]\naws_access_key_id = AKIA1\naws_secret_access_key=a=b/c\nregion = x\n\n\
                     [other]\naws_access_key_id = AKIA2\naws_secret_access_key = s\naws_session_token = t\n\
-                    aws_account_id = 111111111111\n[third]\naws_access_key_id=222222222222\naws_secret_access_key=s\n";
+                    aws_account_id = 111111111111\n[role]\nrole_arn = x\nsource_profile = default\n[third]\naws_access_key_id=222222222222\naws_secret_access_key=s\n";
         let known = parse(text).expect("valid");
         let found = |key: &str| known.find(key).map(|it| (it.secret, it.token, it.account));
         assert_eq!(found("AKIA1"), Some(("a=b/c".to_owned(), None, account("000000000000"))));

@@ -10,6 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// Headers that are the connection's and not the function's.
@@ -17,6 +19,29 @@ const NOT_THEIRS: [HeaderName; 5] =
     [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("keep-alive")];
 /// Headers and cookies of one answer (ours).
 const HEADERS_MAX: usize = 128;
+/// Any member but the body, as it is written, bytes (ours): whole values are only built of what is small.
+const MEMBER_BYTES: usize = 128 * 1024;
+
+/// What makes a result an answer, as it is written; everything else is passed over.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Members<'a> {
+    #[serde(borrow, deserialize_with = "as_written")]
+    status_code: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "as_written")]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "as_written")]
+    cookies: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "as_written")]
+    body: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "as_written")]
+    is_base64_encoded: Option<&'a RawValue>,
+}
+
+/// Also `null`: there, and not left out.
+fn as_written<'de, D: Deserializer<'de>>(member: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(member).map(Some)
+}
 
 /// The result has the form of an answer and cannot be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,19 +111,66 @@ impl Head {
 /// [`Malformed`]
 pub fn answer(payload: &Bytes) -> Result<(Head, Bytes), Malformed> {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let Ok(result) = serde_json::from_slice::<Value>(payload) else {
+    // Not built into anything: a result may have 6 MB, and as values of its own many times that.
+    let Ok(result) = serde_json::from_slice::<&RawValue>(payload) else {
         return match prelude::split(payload)? {
             Some((head, at)) => Ok((head, payload.slice(at..))),
             None => Ok((Head::ok(JSON), payload.clone())),
         };
     };
-    match result {
-        Value::String(text) => Ok((Head::ok(JSON), Bytes::from(text))),
-        Value::Object(members) if members.contains_key("statusCode") => {
-            Ok((Head::read(&members, JSON)?, body(&members)?))
+    if result.get().starts_with('{') {
+        let members: Members<'_> = serde_json::from_str(result.get()).map_err(|_| Malformed)?;
+        if members.status_code.is_some() {
+            return Ok((members.head(JSON)?, members.body()?));
         }
-        other => Ok((Head::ok(JSON), Bytes::from(other.to_string()))),
     }
+    text(result).map(|body| (Head::ok(JSON), body))
+}
+
+impl Members<'_> {
+    fn head(&self, default: HeaderValue) -> Result<Head, Malformed> {
+        let mut members = Map::new();
+        let given = [("statusCode", self.status_code), ("headers", self.headers), ("cookies", self.cookies)];
+        for (name, member) in given {
+            let Some(member) = member else { continue };
+            if member.get().len() > MEMBER_BYTES {
+                return Err(Malformed);
+            }
+            members.insert(name.to_owned(), serde_json::from_str(member.get()).map_err(|_| Malformed)?);
+        }
+        Head::read(&members, default)
+    }
+
+    fn body(&self) -> Result<Bytes, Malformed> {
+        let encoded = self.is_base64_encoded.is_some_and(|it| it.get() == "true");
+        match self.body.filter(|body| body.get() != "null") {
+            None => Ok(Bytes::new()),
+            Some(body) if !encoded => text(body),
+            Some(body) if body.get().starts_with('"') => {
+                STANDARD.decode(text(body)?).map(Bytes::from).map_err(|_| Malformed)
+            }
+            Some(_) => Err(Malformed),
+        }
+    }
+}
+
+/// What a string says; any other value as it is written, without the space between its parts.
+fn text(value: &RawValue) -> Result<Bytes, Malformed> {
+    let written = value.get();
+    if written.starts_with('"') {
+        // Half of a surrogate pair is JSON and no text.
+        return serde_json::from_str::<String>(written).map(Bytes::from).map_err(|_| Malformed);
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    let compact = written.bytes().filter(|byte| {
+        if quoted {
+            (quoted, escaped) = (escaped || *byte != b'"', !escaped && *byte == b'\\');
+            return true;
+        }
+        quoted = *byte == b'"';
+        !byte.is_ascii_whitespace()
+    });
+    Ok(compact.collect::<Vec<u8>>().into())
 }
 
 /// A number, or one in a string.
@@ -124,17 +196,6 @@ fn scalar(value: &Value) -> Result<Option<HeaderValue>, Malformed> {
     HeaderValue::from_str(&text).map(Some).map_err(|_| Malformed)
 }
 
-fn body(members: &Map<String, Value>) -> Result<Bytes, Malformed> {
-    let encoded = members.get("isBase64Encoded") == Some(&Value::Bool(true));
-    match members.get("body") {
-        None | Some(Value::Null) => Ok(Bytes::new()),
-        Some(Value::String(text)) if encoded => STANDARD.decode(text).map(Bytes::from).map_err(|_| Malformed),
-        Some(Value::String(text)) => Ok(Bytes::from(text.clone())),
-        Some(_) if encoded => Err(Malformed),
-        Some(other) => Ok(Bytes::from(other.to_string())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,7 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn more_headers_than_can_be_sent_are_malformed() {
+    fn what_no_client_would_take_is_malformed() {
+        let large = serde_json::json!({ "statusCode": 200, "headers": { "x": "y".repeat(MEMBER_BYTES) } }).to_string();
+        assert!(answer(&Bytes::from(large)).is_err());
         let headers: Map<String, Value> = (0..40_000).map(|number| (format!("h{number}"), Value::from("x"))).collect();
         let many = serde_json::json!({ "statusCode": 200, "headers": headers }).to_string();
         assert!(answer(&Bytes::from(many)).is_err());
@@ -166,7 +229,10 @@ mod tests {
         assert_eq!(read(r#"["hello", 3, true]"#), json(200, r#"["hello",3,true]"#));
         assert_eq!(read(r#"{"b": 1, "a": {}}"#), json(200, r#"{"b":1,"a":{}}"#));
         assert_eq!(read(r#"{"body": "x", "headers": {"a": "b"}}"#), json(200, r#"{"body":"x","headers":{"a":"b"}}"#));
-        assert_eq!(read("null"), json(200, "null"));
+        assert_eq!(read(" null "), json(200, "null"));
+        let number = "123456789012345678901234567890";
+        assert_eq!(read(number), json(200, number), "as it was said");
+        assert_eq!(read("{\"a \\\" b\": [1 , \"\\\\\" , 2\n]}"), json(200, "{\"a \\\" b\":[1,\"\\\\\",2]}"));
         assert_eq!(read("plain text"), json(200, "plain text"));
         assert_eq!(read(""), json(200, ""));
     }

@@ -27,7 +27,22 @@ fn known(key: &str) -> Option<Credential> {
 fn at(request: http::request::Builder, body: &[u8], now: i64) -> Result<Caller, ApiError> {
     let (head, ()) = request.body(()).expect("request").into_parts();
     let audience = Audience { service: "service", region: "us-east-1" };
-    verify(&head, body, audience, Timestamp::from_second(now).expect("a time"), known)
+    claim(&head, audience, Timestamp::from_second(now).expect("a time"), known)?.prove(&head, body)
+}
+
+fn changed_headers(order: &str) -> http::request::Builder {
+    let mut request = vanilla();
+    let headers = request.headers_mut().expect("valid");
+    let text = headers.get(AUTHORIZATION).expect("there").to_str().expect("text").replace("host;x-amz-date", order);
+    headers.insert(AUTHORIZATION, text.parse().expect("a value"));
+    request
+}
+
+/// What is found before there is a body.
+fn claim_of(request: http::request::Builder) -> Result<(), ApiError> {
+    let (head, ()) = request.body(()).expect("request").into_parts();
+    let audience = Audience { service: "service", region: "us-east-1" };
+    claim(&head, audience, Timestamp::from_second(NOW).expect("a time"), known).map(drop)
 }
 
 fn refused(result: Result<Caller, ApiError>) -> String {
@@ -48,7 +63,7 @@ fn another_request_is_not() {
     }
     assert_eq!(refused(at(vanilla(), b"x", NOW)), mismatch, "another body");
     assert_eq!(refused(at(vanilla().header("x-amz-content-sha256", "00"), b"", NOW)), mismatch);
-    assert_eq!(refused(at(vanilla().header("x-amz-content-sha256", UNSIGNED), b"", NOW)), mismatch);
+    assert_eq!(refused(at(vanilla().header("x-amz-content-sha256", "UNSIGNED-PAYLOAD"), b"", NOW)), mismatch);
 }
 
 #[test]
@@ -82,6 +97,9 @@ fn who_is_not_known_is_refused() {
         assert!(refused(changed(missing, "x")).starts_with("Authorization header requires"), "{missing}");
     }
     assert!(refused(changed("AKIDEXAMPLE/", "")).contains("5 slash-delimited"));
+    for order in ["x-amz-date;host", "host;host;x-amz-date", "host;x-amz-date;host"] {
+        assert!(claim_of(changed_headers(order)).is_err(), "{order}: before the body is asked for");
+    }
 }
 
 #[test]

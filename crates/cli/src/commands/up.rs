@@ -37,7 +37,7 @@ pub(crate) struct UpArgs {
     /// Account of requests whose access key id is not one
     #[arg(long, default_value = "000000000000", value_parser = client::account, value_name = "ID")]
     account: String,
-    /// Access keys that function URLs with AWS_IAM accept, as in ~/.aws/credentials [default: key `test`, secret `test`]
+    /// Access keys that function URLs with AWS_IAM accept, as in ~/.aws/credentials [default: secret `test` for the key `test` and for every account]
     #[arg(long, value_name = "FILE")]
     credentials: Option<PathBuf>,
     /// How long an execution environment may idle before it is shut down

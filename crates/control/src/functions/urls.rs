@@ -34,9 +34,7 @@ pub(super) async fn create(door: &FrontDoor, call: &Call, members: &Members) -> 
         modified: now,
     };
     let change = |record: &mut FunctionRecord| {
-        if target.qualifier.as_ref().is_some_and(|alias| !record.aliases.contains_key(alias)) {
-            return Err(no_function());
-        }
+        has(record, &target)?;
         if record.urls.contains_key(key(&target)) {
             return Err(ApiError::new(
                 ErrorKind::ResourceConflictException,
@@ -73,6 +71,7 @@ pub(super) async fn update(door: &FrontDoor, call: &Call, members: &Members) -> 
     let target = Target::of(&call.scope, members)?;
     let cors = cors(members)?;
     let change = |record: &mut FunctionRecord| {
+        has(record, &target)?;
         let url = record.urls.get_mut(key(&target)).ok_or_else(missing)?;
         url.auth = auth(members).unwrap_or(url.auth);
         url.invoke_mode = invoke_mode(members).unwrap_or(url.invoke_mode);
@@ -82,7 +81,7 @@ pub(super) async fn update(door: &FrontDoor, call: &Call, members: &Members) -> 
         url.modified = Timestamp::now().to_string();
         Ok(url.clone())
     };
-    let url = edit(door, &target.key, missing, change).await?;
+    let url = edit(door, &target.key, no_function, change).await?;
     Ok(Answer::ok(Value::Object(shape(door, call, &target, &url))))
 }
 
@@ -120,6 +119,12 @@ pub(super) async fn list(door: &FrontDoor, call: &Call, members: &Members) -> Re
 /// Under which name a URL is kept.
 fn key(target: &Target) -> &str {
     target.qualifier.as_deref().unwrap_or_default()
+}
+
+/// An alias has to be there, as the function has (recorded: only what changes a URL says so).
+fn has(record: &FunctionRecord, target: &Target) -> Result<(), ApiError> {
+    let found = target.qualifier.as_ref().is_none_or(|alias| record.aliases.contains_key(alias));
+    if found { Ok(()) } else { Err(no_function()) }
 }
 
 fn missing() -> ApiError {

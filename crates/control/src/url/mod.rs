@@ -27,18 +27,20 @@ use hearth_api::function_url::answer::{Head, answer};
 use hearth_api::function_url::cors::is_preflight;
 use hearth_api::function_url::event::{Caller, Context, event};
 use hearth_api::function_url::{AuthType, FunctionUrl, InvokeMode};
-use hearth_api::signature::{Audience, is_signed, verify};
+use hearth_api::signature::{Audience, Claim, claim, is_signed};
 use hearth_core::ids::RequestId;
 use hearth_core::limits::REQUEST_PAYLOAD_BYTES;
 use hearth_store::FunctionRecord;
 use http::Response;
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::request::Parts;
 use http_body::Body;
 use http_body_util::Either;
 use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// A URL that there is.
 struct Found {
@@ -121,22 +123,20 @@ impl Request<'_> {
         let Found { record, target, url } = found;
         let policy = record.policies.get(target.qualifier.as_deref().unwrap_or_default()).map(Vec::as_slice);
         let policy = policy.unwrap_or_default();
-        // Before the body is read, where that can be said.
-        let refused = match url.auth {
-            AuthType::None => !permission::allows(policy, url.auth, None),
-            AuthType::Iam => !is_signed(&self.head),
+        // All that can be said before the body is read: nothing is kept for nobody.
+        let claim = match url.auth {
+            AuthType::None if permission::allows(policy, url.auth, None) => None,
+            AuthType::Iam if is_signed(&self.head) => Some(self.claim(door)?),
+            AuthType::None | AuthType::Iam => return Err(ApiError::url_forbidden()),
         };
-        if refused {
-            return Err(ApiError::url_forbidden());
-        }
         let body = body::read(body, REQUEST_PAYLOAD_BYTES).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => too_large(),
             BodyError::Interrupted => ApiError::invalid_request_content("The request body could not be read."),
         })?;
-        let caller = match url.auth {
-            AuthType::None => None,
-            AuthType::Iam => Some(self.caller(door, &target, policy, &body)?),
-        };
+        let caller = claim.map(|claim| claim.prove(&self.head, &body)).transpose()?;
+        if let Some(caller) = &caller {
+            self.admit(caller, &target, policy)?;
+        }
         let payload = event(&self.head, &body, &self.context(caller.as_ref()));
         if payload.len() > REQUEST_PAYLOAD_BYTES {
             return Err(too_large());
@@ -160,24 +160,23 @@ impl Request<'_> {
         }
     }
 
-    /// Who has signed the request, if that is somebody who may call. Identities have no policies here: whoever has a key
-    /// of the function's own account may do everything, as its root may.
-    fn caller(
-        &mut self,
-        door: &FrontDoor,
-        target: &Target,
-        policy: &[serde_json::Value],
-        body: &[u8],
-    ) -> Result<Caller, ApiError> {
+    fn claim(&self, door: &FrontDoor) -> Result<Claim<'_>, ApiError> {
         let audience = Audience { service: "lambda", region: &self.address.region };
-        let caller = verify(&self.head, body, audience, Timestamp::now(), |key| door.config.credentials.find(key))?;
+        claim(&self.head, audience, Timestamp::now(), |key| door.config.credentials.find(key))
+    }
+
+    /// Whether who has signed the request may call. Identities have no policies here: whoever has a key of the function's
+    /// own account may do everything, as its root may.
+    fn admit(&mut self, caller: &Caller, target: &Target, policy: &[serde_json::Value]) -> Result<(), ApiError> {
         let own = caller.account == target.key.scope.account;
         if !own && !permission::allows(policy, AuthType::Iam, Some(&caller.account)) {
             return Err(ApiError::url_forbidden());
         }
-        // The function is told who called, and gets nothing to call with itself.
-        self.head.headers.remove(AUTHORIZATION);
-        Ok(caller)
+        // The function has no use for them. (What a presigned URL was signed with stands in the query that it is given.)
+        for secret in [AUTHORIZATION, SECURITY_TOKEN] {
+            self.head.headers.remove(secret);
+        }
+        Ok(())
     }
 
     fn context<'a>(&'a self, caller: Option<&'a Caller>) -> Context<'a> {
@@ -218,17 +217,13 @@ fn too_large() -> ApiError {
     ApiError::request_too_large(REQUEST_PAYLOAD_BYTES, "InvokeFunction")
 }
 
-fn buffered(response: &InvokeResponse) -> Result<HttpResponse, ApiError> {
-    let (head, body) = read(response)?;
-    Ok(respond(head, whole(body)))
-}
-
 /// The answer in a result that is whole.
-fn read(response: &InvokeResponse) -> Result<(Head, Bytes), ApiError> {
+fn buffered(response: &InvokeResponse) -> Result<HttpResponse, ApiError> {
     if response.function_error {
         return Err(ApiError::bad_gateway());
     }
-    answer(&response.payload).map_err(|_| ApiError::bad_gateway())
+    let (head, body) = answer(&response.payload).map_err(|_| ApiError::bad_gateway())?;
+    Ok(respond(head, whole(body)))
 }
 
 fn respond(head: Head, body: crate::answer::ResponseBody) -> HttpResponse {

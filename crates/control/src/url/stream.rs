@@ -1,7 +1,7 @@
 //! An answer that reaches the client as the handler writes it. Status and headers are decided by what comes first: the
 //! prelude, if the answer has one; after that an error can only break the connection off, which is what AWS does.
 
-use super::{read, streamed};
+use super::streamed;
 use crate::answer::{ResponseBody, whole};
 use bytes::Bytes;
 use hearth_api::environments::{BoxFuture, InvokeError, InvokeResponse};
@@ -14,6 +14,8 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// How an invocation ends.
 pub(super) type Outcome = BoxFuture<'static, Result<InvokeResponse, InvokeError>>;
@@ -72,7 +74,7 @@ pub(super) async fn open(
                     pieces.close();
                     let response = ended?;
                     if pieces.is_empty() && !reader.has_begun() {
-                        return without_pieces(&response, content_type);
+                        return without_pieces(response, content_type);
                     }
                     end = End::of(response.function_error);
                     continue;
@@ -92,21 +94,20 @@ pub(super) async fn open(
     }
 }
 
-/// The handler has not streamed, or nothing.
-fn without_pieces(
-    response: &InvokeResponse,
-    content_type: &OnceLock<String>,
-) -> Result<(Head, ResponseBody), ApiError> {
-    if response.payload.is_empty() && !response.function_error {
-        return Ok((plain(content_type), whole(Bytes::new())));
+/// The handler has streamed nothing, or does not stream: what it returns is the body as it is, and not read as an answer
+/// (recorded; that it is said to be JSON, as runtimes say when they post it, is ours).
+fn without_pieces(response: InvokeResponse, content_type: &OnceLock<String>) -> Result<(Head, ResponseBody), ApiError> {
+    match response {
+        InvokeResponse { function_error: true, .. } => Err(ApiError::bad_gateway()),
+        InvokeResponse { payload, .. } if payload.is_empty() => Ok((plain(content_type), whole(payload))),
+        InvokeResponse { payload, .. } => Ok((Head::ok(JSON), whole(payload))),
     }
-    let (head, body) = read(response)?;
-    Ok((head, whole(body)))
 }
 
-/// 200 with what the runtime says of an answer without a prelude.
+/// 200 with what the runtime says of an answer without a prelude. That there would be one is between it and us.
 fn plain(content_type: &OnceLock<String>) -> Head {
-    let said = content_type.get().and_then(|it| HeaderValue::from_str(it).ok());
+    let said =
+        content_type.get().filter(|it| *it != prelude::CONTENT_TYPE).and_then(|it| HeaderValue::from_str(it).ok());
     Head::ok(said.unwrap_or(prelude::DEFAULT))
 }
 
