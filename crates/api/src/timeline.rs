@@ -1,6 +1,7 @@
 //! Timelines of execution environments as they travel from a worker to `hearth trace`: what
 //! [`hearth_core::environment::timeline`] records, in plain numbers and words. Times are microseconds.
 
+use crate::function::FunctionKey;
 use serde::{Deserialize, Serialize};
 
 mod recorded;
@@ -8,8 +9,12 @@ mod recorded;
 /// Which environments somebody asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Those of functions of this name, in any account and region.
+    /// Those of functions of this name.
     pub function: Option<String>,
+    /// Those of this account.
+    pub account: Option<String>,
+    /// Those of this region.
+    pub region: Option<String>,
     /// Those whose id begins so.
     pub environment: Option<String>,
 }
@@ -17,8 +22,11 @@ pub struct Wanted {
 impl Wanted {
     /// Whether an environment is one of them.
     #[must_use]
-    pub fn matches(&self, function: &str, id: &str) -> bool {
-        self.function.as_deref().is_none_or(|wanted| wanted == function)
+    pub fn matches(&self, function: &FunctionKey, id: &str) -> bool {
+        let is = |wanted: &Option<String>, own: &str| wanted.as_deref().is_none_or(|wanted| wanted == own);
+        is(&self.function, &function.name)
+            && is(&self.account, function.scope.account.as_str())
+            && is(&self.region, function.scope.region.as_str())
             && self.environment.as_deref().is_none_or(|wanted| id.starts_with(wanted))
     }
 }
@@ -164,13 +172,24 @@ pub struct Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::function::Scope;
+    use hearth_core::ids::{AccountId, Region};
 
     #[test]
     fn an_environment_is_wanted_by_function_and_by_the_beginning_of_its_id() {
+        let (account, region) = (AccountId::parse("123456789012"), Region::parse("eu-west-1"));
+        let scope = Scope { account: account.expect("an account"), region: region.expect("a region") };
+        let shop = FunctionKey { scope, name: "shop".to_owned() };
         let wanted = |function: Option<&str>, environment: Option<&str>| {
             let (function, environment) = (function.map(str::to_owned), environment.map(str::to_owned));
-            Wanted { function, environment }.matches("shop", "0123abcd")
+            Wanted { function, environment, ..Wanted::default() }.matches(&shop, "0123abcd")
         };
+        let of = |account: &str, region: &str| {
+            let (account, region) = (Some(account.to_owned()), Some(region.to_owned()));
+            Wanted { account, region, ..Wanted::default() }.matches(&shop, "0123abcd")
+        };
+        assert!(of("123456789012", "eu-west-1"));
+        assert!(!of("123456789012", "us-east-1") && !of("000000000000", "eu-west-1"));
         assert!(wanted(None, None) && wanted(Some("shop"), None) && wanted(Some("shop"), Some("0123")));
         assert!(!wanted(Some("sho"), None) && !wanted(None, Some("123")) && !wanted(Some("other"), Some("0123")));
     }

@@ -4,6 +4,7 @@
 use crate::FrontDoor;
 use crate::answer::{Answer, HttpResponse, refuse, respond, whole, with_request_id};
 use crate::functions::internal;
+use crate::task;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hearth_api::error::{ApiError, Protocol};
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Where these routes begin.
@@ -33,7 +35,14 @@ pub(crate) async fn serve(door: &FrontDoor, head: &Parts, id: RequestId) -> Http
         (&Method::GET, "environments") => Ok(Answer::ok(json!({ "environments": door.environments.list() }))),
         (&Method::GET, "timelines") => {
             let wanted = wanted(head.uri.query().unwrap_or_default());
-            Ok(Answer::ok(json!({ "environments": door.environments.timelines(&wanted) })))
+            // Up to some 10 MB of JSON: not on the executor, and not for many at once.
+            let reader = Arc::clone(&door.readers).acquire_owned().await.ok();
+            let environments = Arc::clone(&door.environments);
+            let told = tokio::task::spawn_blocking(move || {
+                let _reader = reader;
+                Ok(json!({ "environments": environments.timelines(&wanted) }))
+            });
+            task::outcome(told, "timelines").await.map(Answer::ok)
         }
         (&Method::GET, path) => match path.strip_prefix("code/").and_then(|link| door.links.open(link)) {
             Some(code) => match download(door, &code).await {
@@ -51,14 +60,14 @@ pub(crate) async fn serve(door: &FrontDoor, head: &Parts, id: RequestId) -> Http
     }
 }
 
-/// `function=NAME&environment=ID`, either or none.
+/// `function=NAME&account=ID&region=NAME&environment=ID`, any of them.
 fn wanted(query: &str) -> Wanted {
     let of = |name: &str| {
         let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let value = value.filter(|value| !value.is_empty())?;
         Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
     };
-    Wanted { function: of("function"), environment: of("environment") }
+    Wanted { function: of("function"), account: of("account"), region: of("region"), environment: of("environment") }
 }
 
 async fn download(door: &FrontDoor, code: &Code) -> Result<HttpResponse, ApiError> {

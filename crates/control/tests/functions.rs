@@ -261,18 +261,19 @@ async fn web_pages_are_kept_out_of_everything() {
     }
     assert_eq!(service.get("/_hearth/health").await.status, StatusCode::OK);
     assert_eq!(service.get("/_hearth/environments").await.json(), json!({ "environments": [] }));
-    for (query, function, environment) in [
-        ("", None, None),
-        ("?function=shop", Some("shop"), None),
-        ("?environment=0123&other=x&function=shop", Some("shop"), Some("0123")),
-        ("?function=&functions=no", None, None),
-        ("?function=my%2Dshop&environment=", Some("my-shop"), None),
+    for (query, function, environment, region) in [
+        ("", None, None, None),
+        ("?function=shop", Some("shop"), None, None),
+        ("?environment=0123&other=x&function=shop", Some("shop"), Some("0123"), None),
+        ("?function=&functions=no&region=eu-west-1", None, None, Some("eu-west-1")),
+        ("?function=my%2Dshop&environment=", Some("my-shop"), None, None),
     ] {
         let path = format!("/_hearth/timelines{query}");
         assert_eq!(service.get(&path).await.json(), json!({ "environments": [] }));
-        let (function, environment) = (function.map(str::to_owned), environment.map(str::to_owned));
+        let [function, environment, region] =
+            [function, environment, region].map(|it: Option<&str>| it.map(str::to_owned));
         let wanted = service.environments.wanted.lock().expect("lock").pop().expect("asked");
-        assert_eq!(wanted, Wanted { function, environment }, "{query}");
+        assert_eq!(wanted, Wanted { function, environment, region, account: None }, "{query}");
     }
 }
 

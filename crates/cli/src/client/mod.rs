@@ -14,6 +14,7 @@ pub(crate) use target::{Target, account, region};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use hearth_api::timeline::Wanted;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -149,14 +150,13 @@ impl Client {
     /// # Errors
     ///
     /// [`ClientError`]
-    pub(crate) async fn timelines(
-        &self,
-        function: Option<&str>,
-        environment: Option<&str>,
-    ) -> Result<Value, ClientError> {
+    pub(crate) async fn timelines(&self, wanted: &Wanted) -> Result<Value, ClientError> {
         let path = "_hearth/timelines";
-        let (function, environment) = (segment(function.unwrap_or_default()), environment.unwrap_or_default());
-        let uri = format!("{}/{path}?function={function}&environment={environment}", self.endpoint);
+        let Wanted { function, account, region, environment } = wanted;
+        let [function, account, region, environment] =
+            [function, account, region, environment].map(|value| segment(value.as_deref().unwrap_or_default()));
+        let query = format!("function={function}&account={account}&region={region}&environment={environment}");
+        let uri = format!("{}/{path}?{query}", self.endpoint);
         let answer = self.send(path, Request::builder().uri(uri), Bytes::new()).await?;
         read_json(path, &answer.body)
     }

@@ -53,7 +53,7 @@ pub(super) async fn start(door: &Arc<FrontDoor>, call: Call, members: Members) -
     })?;
     let identifiers = strings(&members, "logGroupIdentifiers");
     let mut groups: Vec<String> =
-        identifiers.iter().map(|group| group_of(group).map(str::to_owned)).collect::<Result<_, _>>()?;
+        identifiers.iter().map(|group| group_of(&call.scope, group).map(str::to_owned)).collect::<Result<_, _>>()?;
     let streams = streams(&members, groups.len())?;
     // By name and by ARN, say: one group all the same.
     let mut known = HashSet::new();
@@ -101,15 +101,17 @@ async fn run(door: Arc<FrontDoor>, mut session: Session, sender: mpsc::Sender<By
         };
         let (again, next) = match update {
             Ok((session, update)) => (Some(session), update),
-            Err(last) => (None, last),
+            Err(last) => (None, vec![last]),
         };
         let patience = Instant::now().max(end) + EVERY;
-        tokio::select! {
-            // A client that has gone is seen above.
-            sent = sender.send(next) => sent.unwrap_or_default(),
-            // One that has stopped reading keeps its place no longer than others.
-            () = tokio::time::sleep_until(patience) => return,
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+        for message in next {
+            tokio::select! {
+                // A client that has gone is seen above.
+                sent = sender.send(message) => sent.unwrap_or_default(),
+                // One that has stopped reading keeps its place no longer than others.
+                () = tokio::time::sleep_until(patience) => return,
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
         }
         match again {
             Some(again) => session = again,
@@ -119,27 +121,48 @@ async fn run(door: Arc<FrontDoor>, mut session: Session, sender: mpsc::Sender<By
 }
 
 impl Session {
-    /// The next update, and the session again; or the message with which it ends, because the store has failed.
-    async fn update(mut self, door: &FrontDoor) -> Result<(Self, Bytes), Bytes> {
+    /// The next update, in as many messages as it needs, and the session again; or the message with which it ends, because the
+    /// store has failed.
+    async fn update(mut self, door: &FrontDoor) -> Result<(Self, Vec<Bytes>), Bytes> {
         let reader = Arc::clone(&door.readers).acquire_owned().await.ok();
         let logs = Arc::clone(&door.stores.logs);
         let look = tokio::task::spawn_blocking(move || {
             let _reader = reader;
-            let update = self.look(&*logs)?;
-            Ok((self, message("sessionUpdate", &update)))
+            let updates = self.look(&*logs)?;
+            Ok((self, updates.iter().map(|update| message("sessionUpdate", update)).collect()))
         });
         let update = task::outcome(look, "StartLiveTail").await;
         update.map_err(|error| failure("SessionStreamingException", &error.message))
     }
 
-    fn look(&mut self, logs: &dyn Logs) -> Result<Value, ApiError> {
+    fn look(&mut self, logs: &dyn Logs) -> Result<Vec<Value>, ApiError> {
         let mut found = self.follow.look(logs)?;
         found.retain(|found| self.pattern.matches(&found.event.message));
         found.sort_by_key(|found| found.event.timestamp_ms);
         let (found, sampled) = sample(found);
-        let results: Vec<Value> = found.into_iter().map(|found| shape(found, &self.account)).collect();
-        Ok(json!({ "sessionMetadata": { "sampled": sampled }, "sessionResults": results }))
+        let update = |found: Vec<Found>| {
+            let results: Vec<Value> = found.into_iter().map(|found| shape(found, &self.account)).collect();
+            json!({ "sessionMetadata": { "sampled": sampled }, "sessionResults": results })
+        };
+        Ok(messages(found).into_iter().map(update).collect())
     }
+}
+
+/// Events by the message they go in: none is larger than an answer may be, or it has one event. There is one in any case.
+fn messages(found: Vec<Found>) -> Vec<Vec<Found>> {
+    let (mut messages, mut bytes) = (vec![Vec::new()], 0);
+    for found in found {
+        let size = found.event.message.len() + EVENT_OVERHEAD_BYTES;
+        if bytes > 0 && bytes + size > ANSWER_BYTES {
+            messages.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += size;
+        if let Some(message) = messages.last_mut() {
+            message.push(found);
+        }
+    }
+    messages
 }
 
 /// At most as many as an update may have, evenly out of all of them, and whether that is not all.
@@ -153,13 +176,7 @@ fn sample(found: Vec<Found>) -> (Vec<Found>, bool) {
         kept += usize::from(keep);
         keep
     });
-    let mut bytes = 0;
-    let chosen = chosen.map(|(_, found)| found).take_while(|found| {
-        let first = bytes == 0;
-        bytes += found.event.message.len() + EVENT_OVERHEAD_BYTES;
-        first || bytes <= ANSWER_BYTES
-    });
-    let chosen: Vec<_> = chosen.collect();
+    let chosen: Vec<_> = chosen.map(|(_, found)| found).collect();
     let sampled = chosen.len() < all;
     (chosen, sampled)
 }
@@ -229,10 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn an_update_is_no_larger_than_an_answer_may_be() {
-        let (chosen, sampled) = sample(found(10, 262_144));
-        assert_eq!((chosen.len(), sampled), (3, true));
-        assert_eq!(sample(found(1, 2 << 20)).0.len(), 1, "one is always there");
+    fn a_message_is_no_larger_than_an_answer_may_be_and_none_is_left_out() {
+        let lengths = |found| messages(found).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(lengths(found(10, 262_144)), [3, 3, 3, 1]);
+        assert_eq!(lengths(found(2, 2 << 20)), [1, 1], "one is always there");
+        assert_eq!(lengths(found(0, 0)), [0], "nothing is said as well");
+        assert!(!sample(found(10, 262_144)).1);
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Request<'_> {
         match (self.text("logGroupName"), self.text("logGroupIdentifier")) {
             (Some(_), Some(_)) => Err(invalid("Only one of logGroupName and logGroupIdentifier can be given.")),
             (Some(name), None) => Ok(name),
-            (None, Some(identifier)) => group_of(identifier),
+            (None, Some(identifier)) => group_of(self.scope, identifier),
             (None, None) => Err(invalid("Either logGroupName or logGroupIdentifier has to be given.")),
         }
     }
@@ -138,12 +138,17 @@ impl Request<'_> {
 const DONE: Answer = Answer { status: http::StatusCode::OK, body: None };
 
 /// `arn:aws:logs:REGION:ACCOUNT:log-group:NAME`, also with `:*` behind it.
-fn group_of(identifier: &str) -> Result<&str, ApiError> {
+fn group_of<'a>(scope: &Scope, identifier: &'a str) -> Result<&'a str, ApiError> {
     if !identifier.starts_with("arn:") {
         return Ok(identifier);
     }
-    let name = identifier.splitn(7, ':').nth(6).map(|name| name.strip_suffix(":*").unwrap_or(name));
-    name.filter(|name| !name.is_empty()).ok_or_else(|| invalid("Invalid logGroupIdentifier."))
+    let mut fields = identifier.splitn(7, ':');
+    let (region, account, name) = (fields.nth(3), fields.next(), fields.nth(1));
+    let name = name.map(|name| name.strip_suffix(":*").unwrap_or(name)).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| invalid("Invalid logGroupIdentifier."))?;
+    // Of another account or region, there is none to be seen from here.
+    let ours = region == Some(scope.region.as_str()) && account == Some(scope.account.as_str());
+    if ours { Ok(name) } else { Err(no_group()) }
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -186,10 +191,16 @@ mod tests {
 
     #[test]
     fn a_group_can_be_named_by_its_arn() {
-        assert_eq!(group_of("/aws/lambda/x"), Ok("/aws/lambda/x"));
-        let arn = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/x";
-        assert_eq!(group_of(arn), Ok("/aws/lambda/x"));
-        assert_eq!(group_of(&format!("{arn}:*")), Ok("/aws/lambda/x"));
-        assert!(group_of("arn:aws:logs:x").is_err());
+        let scope = crate::testing::scope();
+        let of = |identifier: &str| group_of(&scope, identifier).map(str::to_owned);
+        let arn = |region, account| format!("arn:aws:logs:{region}:{account}:log-group:/aws/lambda/x");
+        let own = arn(scope.region.as_str(), scope.account.as_str());
+        for named in ["/aws/lambda/x".to_owned(), own.clone(), format!("{own}:*")] {
+            assert_eq!(of(&named).as_deref(), Ok("/aws/lambda/x"), "{named}");
+        }
+        assert!(of("arn:aws:logs:x").is_err());
+        for other in [arn("eu-north-1", scope.account.as_str()), arn(scope.region.as_str(), "999999999999")] {
+            assert_eq!(of(&other).unwrap_err().kind, ErrorKind::ResourceNotFoundException, "{other}");
+        }
     }
 }

@@ -42,7 +42,7 @@ impl Ended {
 
     fn matching(&self, wanted: &Wanted) -> Vec<Record> {
         let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.iter().filter(|record| wanted.matches(&record.function.key.name, &record.id)).cloned().collect()
+        ended.iter().filter(|record| wanted.matches(&record.function.key, &record.id)).cloned().collect()
     }
 }
 
@@ -50,7 +50,7 @@ impl Ended {
 pub(crate) fn timelines(node: &Node, wanted: &Wanted) -> Vec<EnvironmentTimeline> {
     // Those that are there first: one that ends meanwhile is found among the ended ones, which are looked at later.
     let mut there = node.pools.all();
-    there.retain(|environment| wanted.matches(&environment.function.key.name, &environment.id));
+    there.retain(|environment| wanted.matches(&environment.function.key, &environment.id));
     there.sort_by_key(|environment| Reverse(environment.created));
     there.truncate(TOLD_MAX);
     let mut records: Vec<_> = there.iter().map(|environment| environment.recorded(environment.seen().phase)).collect();

@@ -62,8 +62,9 @@ struct Answer {
 /// When the service cannot be reached, when it remembers no such environment, and when the file cannot be written.
 pub(crate) async fn run(args: TraceArgs, output: Output) -> anyhow::Result<ExitCode> {
     let target = args.target.completed(|name| std::env::var(name).ok());
-    let wanted = Wanted { function: args.name, environment: args.environment };
-    let environments = of(&Client::new(&target)?, &wanted, &target).await?;
+    let (account, region) = (target.account.clone(), target.region.clone());
+    let wanted = Wanted { function: args.name, account, region, environment: args.environment };
+    let environments = of(&Client::new(&target)?, &wanted).await?;
     if environments.is_empty() {
         anyhow::bail!("{}", nothing(&wanted));
     }
@@ -91,13 +92,11 @@ pub(crate) async fn run(args: TraceArgs, output: Output) -> anyhow::Result<ExitC
 }
 
 /// The timelines that are wanted, by the time the environments were made.
-async fn of(client: &Client, wanted: &Wanted, target: &Target) -> Result<Vec<EnvironmentTimeline>, ClientError> {
-    let answer = client.timelines(wanted.function.as_deref(), wanted.environment.as_deref()).await?;
+async fn of(client: &Client, wanted: &Wanted) -> Result<Vec<EnvironmentTimeline>, ClientError> {
+    let answer = client.timelines(wanted).await?;
     let read = serde_json::from_value::<Answer>(answer);
     let answer = read.map_err(|source| ClientError::Shape { what: "timelines".to_owned(), source })?;
-    let is = |given: &Option<String>, own: &str| given.as_deref().is_none_or(|given| given == own);
-    let ours = |one: &EnvironmentTimeline| is(&target.account, &one.account) && is(&target.region, &one.region);
-    Ok(answer.environments.into_iter().filter(ours).collect())
+    Ok(answer.environments)
 }
 
 fn nothing(wanted: &Wanted) -> String {
