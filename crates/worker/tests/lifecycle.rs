@@ -161,6 +161,29 @@ async fn an_answer_that_is_too_large_does_not_harm_the_environment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_in_a_mode_that_does_not_exist_does_not_harm_the_environment() {
+    let stage = Stage::new(serving(|runtime, id, event| {
+        let line = format!("POST /2018-06-01/runtime/invocation/{id}/response");
+        let mode = "Lambda-Runtime-Function-Response-Mode: buffered\r\n";
+        if event == "1" {
+            let (status, _, body) = runtime.request(&line, mode, "\"lost\"").expect("the connection stays");
+            let refusal =
+                r#"{"errorMessage":"Invalid function response mode","errorType":"InvalidFunctionResponseMode"}"#;
+            assert_eq!((status, body.trim_end()), (400, refusal));
+        }
+        // Too late for the first one: it is refused.
+        "\"late\"".to_owned()
+    }));
+    let wrong = stage.invoke_to_the_end("1").await;
+    assert!(wrong.function_error && wrong.payload.is_empty(), "{:?}", wrong.payload);
+    let report = stage.logs.last("REPORT");
+    assert!(report.ends_with("\tStatus: error\tError Type: Runtime.InvalidResponseModeHeader\t\n"), "{report}");
+    assert_eq!(stage.invoke("2").await.unwrap().payload, "\"late\"");
+    assert_eq!(stage.worker.list().len(), 1);
+    assert_eq!(stage.logs.streams().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_retires_the_old_environments_after_their_invocation() {
     let (inside, leave) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let (inside2, leave2) = (Arc::clone(&inside), Arc::clone(&leave));

@@ -77,6 +77,8 @@ impl Client<'_> {
         if !matches!(mode, None | Some(b"streaming")) {
             let text = "Invalid function response mode";
             let refusal = replies::error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", text);
+            // Read all the same: a connection with a rest of it would end, and the runtime with that.
+            discard(body).await;
             return self.unusable(id, ErrorType::RuntimeInvalidResponseModeHeader, Bytes::new(), refusal).await;
         }
         if mode.is_some() {

@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+mod stores;
+
 use bytes::Bytes;
-use hearth_api::environments::{BoxFuture, Environments, Invocation, InvokeError, InvokeResponse, ResponseSink};
+use hearth_api::environments::{Environments, Invocation, InvokeError, InvokeResponse, ResponseSink};
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, State, UpdateStatus};
 use hearth_core::billing::Rule;
 use hearth_core::ids::{AccountId, Region, RequestId};
@@ -14,24 +16,25 @@ use hearth_sandbox::{
     Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
     Sockets, StartedProcess, Support, Usage,
 };
-use hearth_store::{
-    LogEvent, LogGroupInfo, LogPage, LogQuery, LogStream, LogStreamInfo, Logs, PackageError, Packages, StoreError,
-};
+use hearth_store::Logs;
 use hearth_worker::{Worker, WorkerConfig};
-use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use stores::{FakeLogs, FakePackages};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// What a test's runtime does from its launch to its end.
 pub(crate) type Program = Arc<dyn Fn(&mut Runtime) -> ExitStatus + Send + Sync>;
+
+/// Whether a process cannot be started, and why.
+pub(crate) type Refusal = fn(&ProcessSpec) -> Option<SandboxError>;
 
 /// Status, headers, body.
 pub(crate) type Reply = (u16, Vec<(String, String)>, String);
@@ -40,11 +43,21 @@ pub(crate) type Reply = (u16, Vec<(String, String)>, String);
 pub(crate) struct Runtime {
     connection: BufReader<TcpStream>,
     stdout: std::fs::File,
+    /// What it was started as.
+    pub(crate) program: String,
     /// Launches of this environment so far, this one included.
     pub(crate) launch: usize,
     /// Which environment.
     pub(crate) environment: usize,
     killed: Arc<AtomicBool>,
+    kernel: Kernel,
+}
+
+/// What its sandbox hears of it from elsewhere.
+#[derive(Clone, Debug)]
+struct Kernel {
+    events: UnboundedSender<SandboxEvent>,
+    oom_kills: Arc<AtomicU64>,
 }
 
 impl Runtime {
@@ -65,7 +78,13 @@ impl Runtime {
     }
 
     pub(crate) fn call(&mut self, method: &str, path: &str, body: &str) -> Option<Reply> {
-        let head = format!("{method} /2018-06-01/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        self.request(&format!("{method} /2018-06-01/{path}"), "", body)
+    }
+
+    /// With headers of its own, each with its line end.
+    pub(crate) fn request(&mut self, line: &str, headers: &str, body: &str) -> Option<Reply> {
+        let length = body.len();
+        let head = format!("{line} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {length}\r\n\r\n");
         let stream = self.connection.get_mut();
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()?;
         self.reply()
@@ -76,12 +95,22 @@ impl Runtime {
         let address = self.connection.get_ref().peer_addr().unwrap();
         let connection = BufReader::new(TcpStream::connect(address).unwrap());
         let (stdout, killed) = (self.stdout.try_clone().unwrap(), Arc::clone(&self.killed));
-        Self { connection, stdout, launch: self.launch, environment: self.environment, killed }
+        let (program, kernel) = (self.program.clone(), self.kernel.clone());
+        Self { connection, stdout, program, launch: self.launch, environment: self.environment, killed, kernel }
     }
 
     /// Closes the connection, in the middle of whatever it is in, and makes another.
     pub(crate) fn reconnect(&mut self) {
         *self = self.another();
+    }
+
+    /// Begins an answer of which the rest never comes.
+    pub(crate) fn break_off(&mut self, id: &str) {
+        let head = format!(
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\npart"
+        );
+        self.connection.get_mut().write_all(head.as_bytes()).unwrap();
+        self.reconnect();
     }
 
     /// Begins an answer in pieces.
@@ -126,6 +155,17 @@ impl Runtime {
         Some((status, headers, String::from_utf8(body).unwrap()))
     }
 
+    /// The kernel ends it: the memory is full.
+    pub(crate) fn run_out_of_memory(&self) -> ExitStatus {
+        self.kernel.oom_kills.fetch_add(1, Ordering::SeqCst);
+        ExitStatus::Signal(9)
+    }
+
+    /// The sandbox is gone, whatever runs in it.
+    pub(crate) fn lose_sandbox(&self) {
+        self.kernel.events.send(SandboxEvent::Gone).unwrap_or_default();
+    }
+
     /// Works without end, until it is killed.
     pub(crate) fn hang(&self) -> ExitStatus {
         while !self.killed.load(Ordering::SeqCst) {
@@ -151,6 +191,8 @@ pub(crate) struct FakeSandboxes {
     made: AtomicUsize,
     pub(crate) ended: Arc<AtomicUsize>,
     pub(crate) frozen: Arc<AtomicUsize>,
+    /// Asked before each start.
+    pub(crate) refuse: Arc<Mutex<Refusal>>,
 }
 
 impl std::fmt::Debug for FakeSandboxes {
@@ -165,11 +207,22 @@ struct FakeSandbox {
     number: usize,
     listener: Mutex<Option<TcpListener>>,
     address: SocketAddr,
-    events: UnboundedSender<SandboxEvent>,
+    kernel: Kernel,
     launches: AtomicI32,
-    killed: Mutex<Arc<AtomicBool>>,
+    /// All that were started.
+    processes: Mutex<Vec<(ProcessId, Arc<AtomicBool>)>>,
     ended: Arc<AtomicUsize>,
     frozen: Arc<AtomicUsize>,
+    refuse: Arc<Mutex<Refusal>>,
+}
+
+impl FakeSandbox {
+    /// Those which are meant end, if they work; one that waits for an answer ends with its connection.
+    fn end(&self, is_meant: impl Fn(ProcessId) -> bool) {
+        let processes = self.processes.lock().unwrap();
+        let meant = processes.iter().filter(|(process, _)| is_meant(*process));
+        meant.for_each(|(_, killed)| killed.store(true, Ordering::SeqCst));
+    }
 }
 
 struct Holder(Program);
@@ -188,11 +241,12 @@ impl Sandboxes for FakeSandboxes {
             number: self.made.fetch_add(1, Ordering::SeqCst),
             address: listener.local_addr().unwrap(),
             listener: Mutex::new(Some(listener)),
-            events,
+            kernel: Kernel { events, oom_kills: Arc::default() },
             launches: AtomicI32::new(0),
-            killed: Mutex::default(),
+            processes: Mutex::default(),
             ended: Arc::clone(&self.ended),
             frozen: Arc::clone(&self.frozen),
+            refuse: Arc::clone(&self.refuse),
         }))
     }
 
@@ -233,18 +287,23 @@ impl Sandbox for FakeSandbox {
         Ok(())
     }
 
-    fn start(&self, _process: &ProcessSpec) -> Result<StartedProcess, SandboxError> {
+    fn start(&self, process: &ProcessSpec) -> Result<StartedProcess, SandboxError> {
+        if let Some(error) = self.refuse.lock().unwrap()(process) {
+            return Err(error);
+        }
         let number = self.launches.fetch_add(1, Ordering::SeqCst) + 1;
         let killed = Arc::new(AtomicBool::new(false));
-        *self.killed.lock().unwrap() = Arc::clone(&killed);
+        self.processes.lock().unwrap().push((ProcessId(number), Arc::clone(&killed)));
+        let name = process.programs.first().cloned().unwrap_or_default();
         let (out_end, out) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
         let (err_end, _err) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
-        let (program, events, address) = (Arc::clone(&self.program.0), self.events.clone(), self.address);
+        let (program, kernel, address) = (Arc::clone(&self.program.0), self.kernel.clone(), self.address);
         let environment = self.number;
         std::thread::spawn(move || {
             let connection = BufReader::new(TcpStream::connect(address).unwrap());
             let launch = usize::try_from(number).unwrap();
-            let mut runtime = Runtime { connection, stdout: out.into(), launch, environment, killed };
+            let (stdout, events) = (out.into(), kernel.events.clone());
+            let mut runtime = Runtime { connection, stdout, program: name, launch, environment, killed, kernel };
             let status = program(&mut runtime);
             drop(runtime);
             events.send(SandboxEvent::Exited { process: ProcessId(number), status }).unwrap_or_default();
@@ -253,12 +312,13 @@ impl Sandbox for FakeSandbox {
     }
 
     fn kill_processes(&self) -> Result<(), SandboxError> {
-        self.killed.lock().unwrap().store(true, Ordering::SeqCst);
-        self.events.send(SandboxEvent::Empty).unwrap_or_default();
+        self.end(|_| true);
+        self.kernel.events.send(SandboxEvent::Empty).unwrap_or_default();
         Ok(())
     }
 
-    fn signal(&self, _process: ProcessId, _signal: i32) -> Result<(), SandboxError> {
+    fn signal(&self, process: ProcessId, _signal: i32) -> Result<(), SandboxError> {
+        self.end(|one| one == process);
         Ok(())
     }
 
@@ -277,7 +337,8 @@ impl Sandbox for FakeSandbox {
     }
 
     fn usage(&self) -> Result<Usage, SandboxError> {
-        Ok(Usage { memory_bytes: 30 << 20, cpu_ns: 0, oom_kills: 0 })
+        let oom_kills = self.kernel.oom_kills.load(Ordering::SeqCst);
+        Ok(Usage { memory_bytes: 30 << 20, cpu_ns: 0, oom_kills })
     }
 
     fn pid(&self) -> u32 {
@@ -285,109 +346,9 @@ impl Sandbox for FakeSandbox {
     }
 
     fn terminate(&self) -> Result<(), SandboxError> {
-        self.killed.lock().unwrap().store(true, Ordering::SeqCst);
+        self.end(|_| true);
         self.ended.fetch_add(1, Ordering::SeqCst);
         Ok(())
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct FakeStore(Mutex<Vec<(String, String)>>);
-
-#[derive(Debug)]
-struct FakeStream(Arc<FakeStore>, String);
-
-impl LogStream for FakeStream {
-    fn append(&self, events: &[LogEvent]) -> Result<(), StoreError> {
-        self.0.0.lock().unwrap().extend(events.iter().map(|event| (self.1.clone(), event.message.clone())));
-        Ok(())
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct FakeLogs(pub(crate) Arc<FakeStore>);
-
-impl FakeLogs {
-    /// Every line, with the variable parts replaced.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let id = |word: &str| Uuid::try_parse(word).is_ok();
-        let mask = |line: &str| {
-            let words = line.trim_end().split('\t').next().unwrap().split(' ');
-            words.map(|word| if id(word) { "ID" } else { word }).collect::<Vec<_>>().join(" ")
-        };
-        let all = self.0.0.lock().unwrap();
-        all.iter().map(|(_, line)| mask(line)).collect()
-    }
-
-    pub(crate) fn last(&self, start: &str) -> String {
-        self.0.0.lock().unwrap().iter().rev().find(|(_, line)| line.starts_with(start)).unwrap().1.clone()
-    }
-
-    pub(crate) fn streams(&self) -> HashSet<String> {
-        self.0.0.lock().unwrap().iter().map(|(stream, _)| stream.clone()).collect()
-    }
-}
-
-impl Logs for FakeLogs {
-    fn open(&self, _scope: &Scope, _group: &str, stream: &str) -> Result<Arc<dyn LogStream>, StoreError> {
-        Ok(Arc::new(FakeStream(Arc::clone(&self.0), stream.to_owned())))
-    }
-
-    fn create_group(&self, _scope: &Scope, _group: &str) -> Result<bool, StoreError> {
-        Ok(true)
-    }
-
-    fn groups(&self, _scope: &Scope) -> Result<Vec<LogGroupInfo>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn streams(&self, _scope: &Scope, _group: &str) -> Result<Option<Vec<LogStreamInfo>>, StoreError> {
-        Ok(None)
-    }
-
-    fn read(&self, _: &Scope, _: &str, _: &str, _: &LogQuery) -> Result<Option<LogPage>, StoreError> {
-        Ok(None)
-    }
-
-    fn delete_group(&self, _scope: &Scope, _group: &str) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    fn set_retention(&self, _scope: &Scope, _group: &str, _days: Option<u32>) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    fn trim(&self, _now_ms: i64, _group_bytes: u64) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-struct NoPackages;
-
-impl Packages for NoPackages {
-    fn put(&self, _zip: Bytes) -> BoxFuture<'_, Result<Code, PackageError>> {
-        Box::pin(async { Err(PackageError::TooLarge) })
-    }
-
-    fn amend(&self, _base: &Code, _changes: Bytes) -> BoxFuture<'_, Result<Code, PackageError>> {
-        Box::pin(async { Err(PackageError::TooLarge) })
-    }
-
-    fn directory(&self, _code: &Code) -> PathBuf {
-        PathBuf::from("/nonexistent")
-    }
-
-    fn unzipped_size(&self, _code: &Code) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(async { Ok(0) })
-    }
-
-    fn zip(&self, _code: &Code) -> BoxFuture<'_, Result<Bytes, StoreError>> {
-        Box::pin(async { Err(StoreError::NotFound(String::new())) })
-    }
-
-    fn sweep(&self, _used: &HashSet<String>) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async { Ok(()) })
     }
 }
 
@@ -420,12 +381,14 @@ impl Stage {
         let manifest = r#"{"format":1,"name":"fake","version":"fake:1","version_hash":"ab","programs":["/bootstrap"],
             "arguments":[],"environment":{},"architecture":"HERE","kernel_minimum":"3.2","sources":{}}"#;
         std::fs::write(home.join("manifest.json"), manifest.replace("HERE", std::env::consts::ARCH)).unwrap();
-        let (ended, frozen) = (Arc::default(), Arc::default());
-        let sandboxes = Arc::new(FakeSandboxes { program, made: AtomicUsize::new(0), ended, frozen });
+        let (made, ended, frozen) = (AtomicUsize::new(0), Arc::default(), Arc::default());
+        let refuse: Refusal = |_| None;
+        let refuse = Arc::new(Mutex::new(refuse));
+        let sandboxes = Arc::new(FakeSandboxes { program, made, ended, frozen, refuse });
         let logs = Arc::new(FakeLogs::default());
         let mut config = WorkerConfig {
             sandboxes: Arc::clone(&sandboxes) as Arc<dyn Sandboxes>,
-            packages: Arc::new(NoPackages),
+            packages: Arc::new(FakePackages),
             logs: Arc::clone(&logs) as Arc<dyn Logs>,
             runtimes: runtimes.path().to_owned(),
             idle_timeout: Duration::from_secs(600),
