@@ -1,63 +1,63 @@
-//! What can go wrong in an execution environment, as the customer sees it in payloads, logs and telemetry.
+//! What can go wrong in an execution environment, as the customer sees it in payloads, logs and telemetry. What each of
+//! them looks like is in `docs/errors.md`, made by a test of the worker.
 
 use std::fmt;
 
-/// The type of a fatal error. The first one of an invocation wins.
-///
-/// Source: RIE `fatalerror`, and what callers of AWS see (`Sandbox.Timedout`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorType {
-    /// The runtime process ended by itself.
-    RuntimeExitError,
-    /// The kernel killed a process because the function used all its memory.
-    RuntimeOutOfMemory,
-    /// No `bootstrap` could be started.
-    RuntimeInvalidEntrypoint,
-    /// The runtime reported a failed Init without a type of its own.
-    RuntimeUnknown,
-    /// The runtime closed the connection in the middle of its answer.
-    RuntimeTruncatedResponse,
-    /// The runtime named a response mode that does not exist.
-    RuntimeInvalidResponseModeHeader,
-    /// The answer is larger than a buffered answer may be.
-    FunctionResponseSizeTooLarge,
-    /// The runtime reported a failed handler without a type of its own.
-    FunctionUnknown,
-    /// An extension reported that its start failed.
-    ExtensionInitError,
-    /// An extension reported that it cannot go on.
-    ExtensionExitError,
-    /// The process of an extension ended unasked.
-    ExtensionCrash,
-    /// An extension could not be launched.
-    ExtensionLaunchError,
-    /// The function timeout passed.
-    SandboxTimedout,
-    /// The environment itself failed.
-    SandboxFailure,
+/// Each type once, with its name: what is made from the list can forget none.
+macro_rules! error_types {
+    ($($(#[$about:meta])* $variant:ident = $name:literal,)*) => {
+        /// The type of a fatal error. The first one of an invocation wins.
+        ///
+        /// Source: RIE `fatalerror`, and what callers of AWS see (`Sandbox.Timedout`).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorType {
+            $($(#[$about])* $variant,)*
+        }
+
+        impl ErrorType {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The name on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl ErrorType {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RuntimeExitError => "Runtime.ExitError",
-            Self::RuntimeOutOfMemory => "Runtime.OutOfMemory",
-            Self::RuntimeInvalidEntrypoint => "Runtime.InvalidEntrypoint",
-            Self::RuntimeUnknown => "Runtime.Unknown",
-            Self::RuntimeTruncatedResponse => "Runtime.TruncatedResponse",
-            Self::RuntimeInvalidResponseModeHeader => "Runtime.InvalidResponseModeHeader",
-            Self::FunctionResponseSizeTooLarge => "Function.ResponseSizeTooLarge",
-            Self::FunctionUnknown => "Function.Unknown",
-            Self::ExtensionInitError => "Extension.InitError",
-            Self::ExtensionExitError => "Extension.ExitError",
-            Self::ExtensionCrash => "Extension.Crash",
-            Self::ExtensionLaunchError => "Extension.LaunchError",
-            Self::SandboxTimedout => "Sandbox.Timedout",
-            Self::SandboxFailure => "Sandbox.Failure",
-        }
-    }
+error_types! {
+    /// The runtime process ended by itself.
+    RuntimeExitError = "Runtime.ExitError",
+    /// The kernel killed a process because the function used all its memory.
+    RuntimeOutOfMemory = "Runtime.OutOfMemory",
+    /// No `bootstrap` could be started.
+    RuntimeInvalidEntrypoint = "Runtime.InvalidEntrypoint",
+    /// The runtime reported a failed Init without a type of its own.
+    RuntimeUnknown = "Runtime.Unknown",
+    /// The runtime closed the connection in the middle of its answer.
+    RuntimeTruncatedResponse = "Runtime.TruncatedResponse",
+    /// The runtime named a response mode that does not exist.
+    RuntimeInvalidResponseModeHeader = "Runtime.InvalidResponseModeHeader",
+    /// The answer is larger than a buffered answer may be.
+    FunctionResponseSizeTooLarge = "Function.ResponseSizeTooLarge",
+    /// The runtime reported a failed Init with a type of `Function.` that is none.
+    FunctionUnknown = "Function.Unknown",
+    /// An extension reported that its start failed.
+    ExtensionInitError = "Extension.InitError",
+    /// An extension reported that it cannot go on.
+    ExtensionExitError = "Extension.ExitError",
+    /// The process of an extension ended unasked.
+    ExtensionCrash = "Extension.Crash",
+    /// An extension could not be launched.
+    ExtensionLaunchError = "Extension.LaunchError",
+    /// The function timeout passed.
+    SandboxTimedout = "Sandbox.Timedout",
+    /// The environment itself failed.
+    SandboxFailure = "Sandbox.Failure",
 }
 
 impl fmt::Display for ErrorType {

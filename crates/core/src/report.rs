@@ -88,12 +88,14 @@ pub fn subscription(api: Api, name: &str, types: Types) -> String {
     format!("{word}\tName: {name}\tState: Subscribed\tTypes: [{}]\n", types.join(", "))
 }
 
+/// In the words of records (there, `failure` is documented for what is `Sandbox.*`; no line with it has been seen).
 fn status_text(status: Status, init_error: &str) -> Option<String> {
+    let name = status.name();
     match status {
         Status::Success => None,
-        Status::Timeout => Some("Status: timeout".to_owned()),
-        Status::Error(fault) => Some(format!("Status: error\tError Type: {fault}")),
-        Status::InitError => Some(format!("Status: error\tError Type: {init_error}")),
+        Status::Timeout => Some(format!("Status: {name}")),
+        Status::Error(fault) => Some(format!("Status: {name}\tError Type: {fault}")),
+        Status::InitError => Some(format!("Status: {name}\tError Type: {init_error}")),
     }
 }
 
