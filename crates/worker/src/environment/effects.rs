@@ -71,6 +71,8 @@ impl Driver {
         self.memory.peak_bytes = 0;
         self.log.telemetry().open();
         self.log_init_start(phase);
+        // Before the runtime can report that it failed.
+        self.me.observe(|snapshot| snapshot.initialising = true);
         self.limit_cpu(false);
         if self.extensions.programs.is_empty() {
             self.launch_runtime(generation);
