@@ -202,6 +202,40 @@ def test_what_a_slow_subscriber_has_missed_is_counted_in_its_place(service, func
     assert came < 60_000 and missed > 0 and records(found, "logsDropped")[0]["droppedBytes"] > missed
 
 
+def test_json_logs_say_what_a_subscriber_has_missed(service, function):
+    made = watched(
+        function,
+        subscriber(service, answer=500, body={"buffering": FAST}),
+        LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "WARN"},
+    )
+    made.invoke({"lines": 60_000}, tail=False)
+    made.environment("Idle")
+    found = service.client("logs").filter_log_events(
+        logGroupName=f"/aws/lambda/{made.name}", filterPattern='"platform.logsDropped"'
+    )["events"]
+    dropped = [json.loads(event["message"]) for event in found]
+    assert dropped and all(check(event["record"], RECORDS["platform.logsDropped"]) for event in dropped), found
+    assert 0 < sum(event["record"]["droppedRecords"] for event in dropped) <= 60_100
+
+
+def test_the_callers_trace_is_named_where_it_is_sampled(service, function):
+    made = watched(function, subscriber(service, body={"buffering": FAST}))
+    root = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled="
+
+    def traced(sampled):
+        client = service.client()
+        client.meta.events.register(
+            "before-sign.lambda.Invoke", lambda request, **_: request.headers.add_header("X-Amzn-Trace-Id", sampled)
+        )
+        return client.invoke(FunctionName=made.name)["ResponseMetadata"]["RequestId"]
+
+    wanted, unwanted = traced(root + "1"), traced(root + "0")
+    found = received(made, "platform.report", 2)
+    for kind in ("start", "runtimeDone", "report"):
+        tracing = {record["requestId"]: record.get("tracing") for record in records(found, kind)}
+        assert tracing[wanted] == {"type": "X-Amzn-Trace-Id", "value": root + "1"} and tracing[unwanted] is None, kind
+
+
 def test_ten_thousand_lines_arrive_whole_and_in_order(service, function):
     body = {"types": ["function"], "buffering": {"maxItems": 1000, "maxBytes": 262144, "timeoutMs": 30_000}}
     made = watched(function, subscriber(service, body=body))

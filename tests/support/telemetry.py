@@ -42,6 +42,7 @@ def spans(*names):
 
 INIT = {"initializationType": one_of("on-demand"), "phase": one_of("init", "invoke")}
 STATUS = {"status": one_of("success", "error", "failure", "timeout")}
+TRACE = {"tracing?": {"type": one_of("X-Amzn-Trace-Id"), "value": text}}
 REPORT = {name: number for name in ("durationMs", "billedDurationMs", "memorySizeMB", "maxMemoryUsedMB")}
 # Members that a record must have, and those that it may have ("?").
 RECORDS = {
@@ -52,8 +53,9 @@ RECORDS = {
     "platform.initReport": INIT | STATUS | {"errorType?": text, "metrics": {"durationMs": number}},
     "platform.extension": {"name": text, "state": text, "events": one_of(["INVOKE", "SHUTDOWN"]), "errorType?": text},
     "platform.telemetrySubscription": {"name": text, "state": one_of("Subscribed"), "types": list},
-    "platform.start": {"requestId": UUID.fullmatch, "version": one_of("$LATEST")},
+    "platform.start": TRACE | {"requestId": UUID.fullmatch, "version": one_of("$LATEST")},
     "platform.runtimeDone": STATUS
+    | TRACE
     | {
         "requestId": UUID.fullmatch,
         "errorType?": text,
@@ -61,6 +63,7 @@ RECORDS = {
         "spans?": spans("responseLatency", "responseDuration", "runtimeOverhead"),
     },
     "platform.report": STATUS
+    | TRACE
     | {
         "requestId": UUID.fullmatch,
         "errorType?": text,

@@ -1,8 +1,8 @@
 //! What the platform says of an environment: the facts, from which a line of a log in text format, a record of a log in
 //! JSON format and an event of the Telemetry API are made.
 //!
-//! Source: AWS Lambda developer guide, "Lambda Telemetry API Event schema reference"; log lines recorded from AWS. Left
-//! out is what needs tracing.
+//! Source: AWS Lambda developer guide, "Lambda Telemetry API Event schema reference"; log lines recorded from AWS. No event
+//! has a `spanId`: traces are passed through, and no segment is made here.
 
 use hearth_core::environment::{InitPhase, InitReport, InvocationReport, RuntimeDone, Status};
 use hearth_core::extension::Extension;
@@ -43,6 +43,8 @@ pub enum PlatformEvent {
         request_id: RequestId,
         /// The function's version.
         version: String,
+        /// Of the caller's.
+        trace: Trace,
     },
     /// The runtime has ended an invocation.
     RuntimeDone {
@@ -56,6 +58,8 @@ pub enum PlatformEvent {
         produced_bytes: u64,
         /// What it was busy with.
         spans: Vec<Span>,
+        /// Of the caller's.
+        trace: Trace,
     },
     /// An invocation ended with a fatal error: only the Logs API has a record of its own for that.
     Fault {
@@ -80,13 +84,28 @@ pub enum PlatformEvent {
         memory_mb: (u32, u64),
         /// What extensions were busy with.
         spans: Vec<Span>,
+        /// Of the caller's.
+        trace: Trace,
     },
-    /// Events that a subscriber has missed.
+    /// Events that a subscriber has missed, or lines that have no place in the log.
     LogsDropped(Dropped),
 }
 
 /// The error type that a runtime reported from its Init; needed where a status is [`Status::InitError`].
 pub type Reported = Option<String>;
+
+/// The trace that an invocation belongs to, as its caller's `X-Amzn-Trace-Id`: what [`traced`] lets through.
+pub type Trace = Option<String>;
+
+/// Events name a trace that is sampled, and no other.
+///
+/// Source: RIE `telemetry/tracer.go` and its counterpart for managed instances.
+#[must_use]
+pub fn traced(trace_id: Option<&str>) -> Trace {
+    let part = |name: &str| trace_id?.split(';').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    let sampled = part("Sampled") == Some("1") && part("Root").is_some_and(|root| !root.is_empty());
+    trace_id.filter(|_| sampled).map(str::to_owned)
+}
 
 /// The environment that begins its Init.
 #[derive(Clone, Debug)]
@@ -149,17 +168,17 @@ impl PlatformEvent {
             }
             Self::Extension(extension) => Some(report::extension(extension)),
             Self::Subscription { api, name, types } => Some(report::subscription(*api, name, *types)),
-            Self::Start { request_id, version } => Some(report::start(*request_id, version)),
+            Self::Start { request_id, version, .. } => Some(report::start(*request_id, version)),
             Self::End(request_id) => Some(report::end(*request_id)),
             Self::Report { report, reported, billed_ms, memory_mb, .. } => {
                 Some(report::report(report, *billed_ms, *memory_mb, &of(reported)))
             }
+            Self::LogsDropped(dropped) => report::dropped(dropped),
             Self::InitStart(_)
             | Self::InitRuntimeDone(..)
             | Self::InitReport(..)
             | Self::RuntimeDone { .. }
-            | Self::Fault { .. }
-            | Self::LogsDropped(_) => None,
+            | Self::Fault { .. } => None,
         }
     }
 
@@ -168,7 +187,7 @@ impl PlatformEvent {
     pub fn line(&self, time_ms: i64) -> Option<String> {
         match self {
             // What a log in text format does not say either.
-            Self::Fault { .. } | Self::LogsDropped(_) => None,
+            Self::Fault { .. } => None,
             _ => self.record(Schema::Telemetry20221213, time_ms).map(|record| record + "\n"),
         }
     }

@@ -6,7 +6,8 @@
 use crate::environment::{InitPhase, InitReport, InvocationReport, Status};
 use crate::extension::Extension;
 use crate::ids::RequestId;
-use crate::telemetry::{Api, Types};
+use crate::limits::LOG_PER_INVOCATION_BYTES;
+use crate::telemetry::{Api, Cause, Dropped, Types};
 use std::fmt::Write as _;
 
 /// `INIT_START`: the runtime's version, and its ARN for functions that are no images.
@@ -86,6 +87,15 @@ pub fn subscription(api: Api, name: &str, types: Types) -> String {
     let types = [(types.platform, "Platform"), (types.function, "Function"), (types.extension, "Extension")];
     let types: Vec<&str> = types.into_iter().filter_map(shown).collect();
     format!("{word}\tName: {name}\tState: Subscribed\tTypes: [{}]\n", types.join(", "))
+}
+
+/// That lines have no place in the log (ours; of what a subscriber has missed, a log in text format says nothing).
+#[must_use]
+pub fn dropped(dropped: &Dropped) -> Option<String> {
+    let Dropped { bytes, cause, .. } = dropped;
+    let flood = *cause == Cause::Flood;
+    let why = format_args!("more than {LOG_PER_INVOCATION_BYTES} in one invocation");
+    flood.then(|| format!("[hearth] {bytes} bytes of output were dropped: {why}\n"))
 }
 
 /// In the words of records (there, `failure` is documented for what is `Sandbox.*`; no line with it has been seen).

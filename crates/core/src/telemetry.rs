@@ -170,7 +170,7 @@ pub struct Subscription {
     pub buffering: Buffering,
 }
 
-/// Events that did not reach their subscriber.
+/// Events that did not reach their subscriber, or lines that did not reach the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dropped {
     /// How many.
@@ -188,6 +188,12 @@ impl Dropped {
         let records = self.records.saturating_add(later.records);
         Self { records, bytes: self.bytes.saturating_add(later.bytes), cause: later.cause }
     }
+
+    /// The same where either may be nothing.
+    #[must_use]
+    pub fn sum(earlier: Option<Self>, later: Option<Self>) -> Option<Self> {
+        earlier.into_iter().chain(later).reduce(Self::and)
+    }
 }
 
 /// Why events are dropped.
@@ -197,10 +203,12 @@ pub enum Cause {
     Slow,
     /// It did not take them, as often as it was tried.
     Unreachable,
+    /// An invocation printed more than its log may hold (ours).
+    Flood,
 }
 
 impl Cause {
-    /// As subscribers read it.
+    /// As subscribers read it, and the log.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
@@ -208,6 +216,7 @@ impl Cause {
                 "Some logs were dropped because the downstream consumer is slower than the logs production rate"
             }
             Self::Unreachable => "Consumer seems to have fallen behind as it has not acknowledged receipt of logs.",
+            Self::Flood => "Some logs were dropped because one invocation logged more than it may",
         }
     }
 }

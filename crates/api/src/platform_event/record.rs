@@ -1,6 +1,6 @@
 //! Platform events and log lines as the Telemetry API and the Logs API word them, in each version of their schemas.
 
-use super::{Instance, PlatformEvent, Reported, Span};
+use super::{Instance, PlatformEvent, Reported, Span, Trace};
 use hearth_core::environment::{InitPhase, InitReport, Status};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
@@ -56,6 +56,8 @@ enum Record<'a> {
         #[serde(serialize_with = "as_text")]
         request_id: RequestId,
         version: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tracing: Option<Tracing<'a>>,
     },
     RuntimeDone {
         #[serde(serialize_with = "as_text")]
@@ -66,6 +68,8 @@ enum Record<'a> {
         spans: Vec<SpanRecord>,
         #[serde(skip_serializing_if = "Option::is_none")]
         metrics: Option<RuntimeMetrics>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tracing: Option<Tracing<'a>>,
     },
     End {
         #[serde(serialize_with = "as_text")]
@@ -79,6 +83,8 @@ enum Record<'a> {
         spans: Vec<SpanRecord>,
         #[serde(flatten, skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome<'a>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tracing: Option<Tracing<'a>>,
     },
     LogsDropped {
         dropped_bytes: u64,
@@ -133,6 +139,14 @@ struct SpanRecord {
     duration_ms: f64,
 }
 
+/// Which trace an invocation belongs to.
+#[derive(Serialize)]
+struct Tracing<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    value: &'a str,
+}
+
 /// How a phase ended.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -177,17 +191,19 @@ impl PlatformEvent {
                 };
                 (kind, Record::Subscription { name, state: "Subscribed", types: types.names().collect() })
             }
-            Self::Start { request_id, version } => {
-                ("platform.start", Record::Start { request_id: *request_id, version })
-            }
+            Self::Start { request_id, version, trace } => (
+                "platform.start",
+                Record::Start { request_id: *request_id, version, tracing: tracing(trace, telemetry) },
+            ),
             Self::RuntimeDone { .. } if schema == Schema::Logs20200815 => return None,
-            Self::RuntimeDone { done, reported, duration_us, produced_bytes, spans } => {
+            Self::RuntimeDone { done, reported, duration_us, produced_bytes, spans, trace } => {
                 let (duration_ms, produced_bytes) = (milliseconds(*duration_us), *produced_bytes);
                 let record = Record::RuntimeDone {
                     request_id: done.request_id,
                     outcome: Outcome::new(done.status, reported),
                     spans: if telemetry { records(spans) } else { Vec::new() },
                     metrics: telemetry.then_some(RuntimeMetrics { duration_ms, produced_bytes }),
+                    tracing: tracing(trace, telemetry),
                 };
                 ("platform.runtimeDone", record)
             }
@@ -196,7 +212,7 @@ impl PlatformEvent {
                 ("platform.fault", Record::Text(format!("RequestId: {request_id} Error: {text}\n{error_type}\n")))
             }
             Self::End(request_id) => ("platform.end", Record::End { request_id: *request_id }),
-            Self::Report { report, reported, billed_ms, memory_mb, spans } => {
+            Self::Report { report, reported, billed_ms, memory_mb, spans, trace } => {
                 let metrics = Metrics {
                     duration_ms: milliseconds(report.duration_us),
                     billed_duration_ms: *billed_ms,
@@ -209,6 +225,7 @@ impl PlatformEvent {
                     metrics,
                     spans: if telemetry { records(spans) } else { Vec::new() },
                     outcome: telemetry.then(|| Outcome::new(report.status, reported)),
+                    tracing: tracing(trace, telemetry),
                 };
                 ("platform.report", record)
             }
@@ -273,6 +290,12 @@ const fn phase_name(phase: InitPhase) -> &'static str {
         InitPhase::Init => "init",
         InitPhase::Invoke => "invoke",
     }
+}
+
+/// The Logs API has no such member.
+fn tracing(trace: &Trace, telemetry: bool) -> Option<Tracing<'_>> {
+    let value = trace.as_deref().filter(|_| telemetry)?;
+    Some(Tracing { kind: "X-Amzn-Trace-Id", value })
 }
 
 fn records(spans: &[Span]) -> Vec<SpanRecord> {

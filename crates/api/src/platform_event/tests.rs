@@ -27,6 +27,7 @@ fn runtime_done(status: Status) -> PlatformEvent {
         duration_us: 3_001_182,
         produced_bytes: 7,
         spans: vec![SPAN],
+        trace: None,
     }
 }
 
@@ -58,8 +59,8 @@ fn an_init_start_names_the_instance_since_2022_12_13() {
 fn a_report_has_microseconds_and_the_status() {
     let report =
         InvocationReport { request_id: ID, duration_us: 12_345, init_us: Some(80_001), status: Status::Success };
-    let event =
-        PlatformEvent::Report { report, reported: None, billed_ms: 93, memory_mb: (128, 45), spans: vec![SPAN] };
+    let (reported, memory_mb, spans, trace) = (None, (128, 45), vec![SPAN], None);
+    let event = PlatformEvent::Report { report, reported, billed_ms: 93, memory_mb, spans, trace };
     let metrics = concat!(
         r#""metrics":{"durationMs":12.345,"billedDurationMs":93,"memorySizeMB":128,"maxMemoryUsedMB":45,"#,
         r#""initDurationMs":80.001}"#,
@@ -128,6 +129,50 @@ fn subscriptions_and_what_was_missed() {
     let dropped = PlatformEvent::LogsDropped(Dropped { records: 3, bytes: 500, cause: Cause::Slow });
     let [prefix, reason] = [r#"logsDropped","record":{"droppedBytes":500,"droppedRecords":3,"#, Cause::Slow.text()];
     assert_eq!(latest(&dropped), format!(r#"{prefix}"reason":"{reason}"}}"#));
+}
+
+#[test]
+fn what_is_missing_is_said_in_json_logs_and_of_the_logs_own_lines_also_as_text() {
+    let of = |cause| PlatformEvent::LogsDropped(Dropped { records: 3, bytes: 500, cause });
+    assert_eq!(of(Cause::Unreachable).text(), None, "the subscriber's business");
+    let text = "[hearth] 500 bytes of output were dropped: more than 33554432 in one invocation\n";
+    assert_eq!(of(Cause::Flood).text().as_deref(), Some(text));
+    for cause in [Cause::Slow, Cause::Unreachable, Cause::Flood] {
+        let line = of(cause).line(0).unwrap();
+        assert!(line.contains(r#""type":"platform.logsDropped""#) && line.contains(cause.text()), "{line}");
+        assert_eq!(of(cause).level(), LogLevel::Warn);
+    }
+}
+
+#[test]
+fn a_trace_is_named_where_it_is_sampled() {
+    let value = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    assert_eq!(traced(Some(value)).as_deref(), Some(value));
+    for other in [
+        None,
+        Some(""),
+        Some("Root=1-2;Sampled=0"),
+        Some("Root=1-2;Parent=3"),
+        Some("Root=;Sampled=1"),
+        Some("Sampled=1"),
+    ] {
+        assert_eq!(traced(other), None, "{other:?}");
+    }
+    let trace = || traced(Some(value));
+    let member = format!(r#""tracing":{{"type":"X-Amzn-Trace-Id","value":"{value}"}}"#);
+    let start = PlatformEvent::Start { request_id: ID, version: "1".to_owned(), trace: trace() };
+    assert_eq!(latest(&start), format!(r#"start","record":{{{REQUEST},"version":"1",{member}}}"#));
+    let report = InvocationReport { request_id: ID, duration_us: 1, init_us: None, status: Status::Success };
+    let (reported, spans) = (None, Vec::new());
+    let report = PlatformEvent::Report { report, reported, billed_ms: 1, memory_mb: (1, 1), spans, trace: trace() };
+    let mut done = runtime_done(Status::Success);
+    if let PlatformEvent::RuntimeDone { trace: of, .. } = &mut done {
+        *of = trace();
+    }
+    for event in [start, done, report] {
+        assert!(record(&event, Schema::Telemetry20220701).unwrap().ends_with(&format!("{member}}}")), "{event:?}");
+        assert!(!record(&event, Schema::Logs20210318).unwrap().contains("tracing"), "{event:?}");
+    }
 }
 
 #[test]

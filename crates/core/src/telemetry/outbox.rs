@@ -67,6 +67,8 @@ pub struct Outbox {
     frozen: Option<Moment>,
     hurried: bool,
     has_delivered: bool,
+    /// Since somebody else than the subscriber was told of it.
+    given_up: Option<Dropped>,
 }
 
 #[derive(Debug)]
@@ -90,8 +92,19 @@ impl Outbox {
     pub fn new(buffering: Buffering) -> Self {
         let (waiting, under_way, frozen) = (VecDeque::new(), None, None);
         let (kept_bytes, waiting_bytes, attempts) = (0, 0, 0);
-        let (hurried, has_delivered) = (false, false);
-        Self { buffering, waiting, kept_bytes, waiting_bytes, under_way, attempts, frozen, hurried, has_delivered }
+        let (hurried, has_delivered, given_up) = (false, false, None);
+        Self {
+            buffering,
+            waiting,
+            kept_bytes,
+            waiting_bytes,
+            under_way,
+            attempts,
+            frozen,
+            hurried,
+            has_delivered,
+            given_up,
+        }
     }
 
     /// One more event.
@@ -107,6 +120,11 @@ impl Outbox {
 
     /// The latest events are missing.
     pub fn miss(&mut self, now: Moment, more: Dropped) {
+        self.give_up(Some(more));
+        self.count(now, more);
+    }
+
+    fn count(&mut self, now: Moment, more: Dropped) {
         match self.waiting.back_mut() {
             Some((_, Parcel::Dropped(dropped))) => *dropped = dropped.and(more),
             Some((_, Parcel::Event(_))) | None => self.waiting.push_back((now, Parcel::Dropped(more))),
@@ -206,27 +224,42 @@ impl Outbox {
             under_way.state = State::Pausing(now.plus_ms(pause_ms));
             return;
         }
-        let Some(missed) = self.let_go() else { return };
+        let batch = self.let_go();
+        self.give_up(lost(&batch));
+        let Some(missed) = missing(&batch) else { return };
         match self.waiting.front_mut() {
             Some((_, Parcel::Dropped(dropped))) => *dropped = missed.and(*dropped),
             Some((_, Parcel::Event(_))) | None => self.waiting.push_front((now, Parcel::Dropped(missed))),
         }
     }
 
-    /// Nothing is under way any more; gives what is missing if it has not arrived.
-    fn let_go(&mut self) -> Option<Dropped> {
-        let batch = self.under_way.take()?.batch;
+    /// Nothing is under way any more; gives what was.
+    fn let_go(&mut self) -> Vec<Parcel> {
+        let batch = self.under_way.take().map_or_else(Vec::new, |under_way| under_way.batch);
         let events = batch.iter().filter(|parcel| matches!(parcel, Parcel::Event(_))).count();
         let bytes: usize = batch.iter().map(Parcel::bytes).sum();
         self.kept_bytes -= bytes + events * TELEMETRY_RECORD_OVERHEAD_BYTES;
-        missing(&batch)
+        batch
     }
 
-    /// What has not arrived, when nothing more will be sent from here.
-    #[must_use]
-    pub fn undelivered(&self) -> Option<Dropped> {
+    fn give_up(&mut self, more: Option<Dropped>) {
+        self.given_up = Dropped::sum(self.given_up, more);
+    }
+
+    /// What was given up since this was last asked.
+    pub const fn given_up(&mut self) -> Option<Dropped> {
+        self.given_up.take()
+    }
+
+    /// This one goes on in the place of another: what that one has not delivered is missing.
+    pub fn succeed(&mut self, now: Moment, before: &Self) {
+        self.give_up(Dropped::sum(before.given_up, lost(before.undelivered())));
+        missing(before.undelivered()).into_iter().for_each(|missed| self.count(now, missed));
+    }
+
+    fn undelivered(&self) -> impl Iterator<Item = &Parcel> {
         let under_way = self.under_way.iter().flat_map(|under_way| &under_way.batch);
-        missing(under_way.chain(self.waiting.iter().map(|(_, parcel)| parcel)))
+        under_way.chain(self.waiting.iter().map(|(_, parcel)| parcel))
     }
 
     /// Nobody inside can do anything.
@@ -258,6 +291,11 @@ impl Outbox {
     pub fn is_settled(&self) -> bool {
         self.under_way.is_none() && self.due_at().is_none()
     }
+}
+
+/// The events among these together.
+fn lost<'a>(parcels: impl IntoIterator<Item = &'a Parcel>) -> Option<Dropped> {
+    missing(parcels.into_iter().filter(|parcel| matches!(parcel, Parcel::Event(_))))
 }
 
 /// All of these together, as missing.

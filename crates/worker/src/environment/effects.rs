@@ -3,7 +3,7 @@
 use super::driver::{Driver, Early, Runtime};
 use super::output::Output;
 use super::{Delivery, launch};
-use hearth_api::platform_event::{Instance, PlatformEvent};
+use hearth_api::platform_event::{Instance, PlatformEvent, Trace, traced};
 use hearth_core::billing;
 use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, RuntimeDone, Status};
 use hearth_core::error::ErrorType;
@@ -114,7 +114,8 @@ impl Driver {
         self.log.begin();
         self.memory.sampled = self.node.clock.now();
         let version = self.me.function.version.clone();
-        self.log.platform(&PlatformEvent::Start { request_id: id, version });
+        let trace = self.trace(id);
+        self.log.platform(&PlatformEvent::Start { request_id: id, version, trace });
         if let Some(job) = self.job(id) {
             job.started = true;
         }
@@ -165,8 +166,8 @@ impl Driver {
     fn runtime_done(&mut self, done: RuntimeDone) {
         self.drain_pipes();
         let (duration_us, produced_bytes, spans) = self.spans.done(self.node.clock.now());
-        let reported = self.reported_error(done.status);
-        self.log.platform(&PlatformEvent::RuntimeDone { done, reported, duration_us, produced_bytes, spans });
+        let (reported, trace) = (self.reported_error(done.status), self.trace(done.request_id));
+        self.log.platform(&PlatformEvent::RuntimeDone { done, reported, duration_us, produced_bytes, spans, trace });
         if let Status::Error(fault) = done.status
             && !self.exit_text.is_empty()
         {
@@ -191,6 +192,7 @@ impl Driver {
             billed_ms: billing::billed_ms(self.node.config.billing, report.duration_us, report.init_us),
             memory_mb: (memory_mb, used_mb),
             spans: self.spans.over(self.node.clock.now(), with_extensions),
+            trace: self.trace(id),
         });
         self.log.flush();
         self.finish(id);
@@ -205,6 +207,11 @@ impl Driver {
         self.drain();
         self.log.platform(&PlatformEvent::InitReport(*report, self.reported_error(report.status)));
         self.log.telemetry().close();
+    }
+
+    fn trace(&self, id: RequestId) -> Trace {
+        let job = self.jobs.iter().find(|job| job.invocation.request_id == id)?;
+        traced(job.invocation.trace_id.as_deref())
     }
 
     /// The type of what the runtime has reported from its Init, if that is how it ended.

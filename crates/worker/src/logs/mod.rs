@@ -16,7 +16,7 @@ use hearth_api::platform_event::PlatformEvent;
 use hearth_core::environment::Moment;
 use hearth_core::limits::{LOG_PER_INVOCATION_BYTES, LOG_TAIL_BYTES};
 use hearth_core::logging::LogLevel;
-use hearth_core::telemetry::Category;
+use hearth_core::telemetry::{Category, Cause, Dropped};
 use hearth_store::{LogEvent, LogStream};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -43,7 +43,8 @@ pub(crate) struct LogWriter {
     tail: VecDeque<u8>,
     /// What was printed since the last [`LogWriter::begin`] costs, bytes.
     printed: usize,
-    dropped: usize,
+    /// What had no place since that was last said.
+    dropped: Option<Dropped>,
     failed: bool,
     /// Who else hears all of it.
     telemetry: Telemetry,
@@ -86,7 +87,7 @@ impl LogWriter {
             message: None,
             tail: VecDeque::new(),
             printed: 0,
-            dropped: 0,
+            dropped: None,
             failed: false,
             telemetry: Telemetry::new(clock, format != LogFormat::Text),
         }
@@ -105,17 +106,21 @@ impl LogWriter {
     /// A new invocation: its tail is empty, its allowance whole.
     pub(crate) fn begin(&mut self) {
         self.tail.clear();
-        (self.printed, self.dropped) = (0, 0);
+        (self.printed, self.dropped) = (0, None);
     }
 
     /// What the platform says. All of it comes through here, in the order in which it happens.
     pub(crate) fn platform(&mut self, event: &PlatformEvent) {
-        let line = match self.format {
-            LogFormat::Text => event.text(),
-            LogFormat::Json { system, .. } => (event.level() >= system).then(|| event.line(wall_ms())).flatten(),
-        };
+        let line = self.worded(event);
         self.telemetry.platform(event);
         line.into_iter().for_each(|line| self.push(line));
+    }
+
+    fn worded(&self, event: &PlatformEvent) -> Option<String> {
+        match self.format {
+            LogFormat::Text => event.text(),
+            LogFormat::Json { system, .. } => (event.level() >= system).then(|| event.line(wall_ms())).flatten(),
+        }
     }
 
     /// Bytes from a pipe.
@@ -174,13 +179,10 @@ impl LogWriter {
         if let Some((head, message)) = self.message.take() {
             self.say(Source::Frames, head.level, pieces::believed(head.time_us, now), message);
         }
-        if self.dropped > 0 {
-            let text = format!(
-                "[hearth] {} bytes of output were dropped: more than {LOG_PER_INVOCATION_BYTES} in one invocation\n",
-                self.dropped
-            );
-            self.dropped = 0;
-            self.push(text);
+        // Subscribers hear of it in the place of what is missing to them.
+        for dropped in [self.dropped.take(), self.telemetry.given_up()].into_iter().flatten() {
+            let line = self.worded(&PlatformEvent::LogsDropped(dropped));
+            line.into_iter().for_each(|line| self.push(line));
         }
     }
 
@@ -216,16 +218,13 @@ impl LogWriter {
         }
         if self.printed >= LOG_PER_INVOCATION_BYTES {
             // Not even looked at.
-            self.dropped = self.dropped.saturating_add(bytes.len());
-            self.telemetry.missed(source.category(), bytes.len());
-            return;
+            return self.drop(source, bytes.len());
         }
         let wanted = self.wants(source, level, &bytes);
         for text in pieces::texts(bytes) {
             self.printed = self.printed.saturating_add(text.len()).saturating_add(EVENT_OVERHEAD_BYTES);
             if self.printed > LOG_PER_INVOCATION_BYTES {
-                self.dropped = self.dropped.saturating_add(text.len());
-                self.telemetry.missed(source.category(), text.len());
+                self.drop(source, text.len());
                 continue;
             }
             self.telemetry.printed(source.category(), time_ms, &text);
@@ -233,6 +232,13 @@ impl LogWriter {
                 self.push_at(time_ms, text);
             }
         }
+    }
+
+    /// It has no place.
+    fn drop(&mut self, source: Source, bytes: usize) {
+        let more = Dropped { records: 1, bytes: bytes as u64, cause: Cause::Flood };
+        self.dropped = Dropped::sum(self.dropped, Some(more));
+        self.telemetry.missed(source.category(), bytes);
     }
 
     /// Whether the level is high enough. What extensions print has none.

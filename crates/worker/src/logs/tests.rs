@@ -2,8 +2,10 @@
 
 use super::*;
 use hearth_core::environment::{RuntimeDone, Status};
+use hearth_core::extension::ExtensionId;
 use hearth_core::ids::RequestId;
-use hearth_core::limits::LOG_EVENT_BYTES;
+use hearth_core::limits::{LOG_EVENT_BYTES, TELEMETRY_BYTES};
+use hearth_core::telemetry::{Buffering, Destination, Schema, Subscription, Types};
 use hearth_store::StoreError;
 use std::sync::Mutex;
 
@@ -37,8 +39,9 @@ fn json_format_has_records_for_lines_and_drops_what_is_below_the_levels() {
         duration_us: 5,
         produced_bytes: 0,
         spans: Vec::new(),
+        trace: None,
     };
-    writer.platform(&PlatformEvent::Start { request_id: RequestId(1), version: "$LATEST".to_owned() });
+    writer.platform(&PlatformEvent::Start { request_id: RequestId(1), version: "$LATEST".to_owned(), trace: None });
     writer.platform(&done(Status::Success));
     writer.platform(&done(Status::Timeout));
     writer.printed(Source::Stdout, b"plain\n{\"level\":\"error\",\"timestamp\":\"2026-01-01T00:00:00Z\"}\nend");
@@ -50,6 +53,39 @@ fn json_format_has_records_for_lines_and_drops_what_is_below_the_levels() {
     assert!(start.contains(r#""type":"platform.start""#), "{start}");
     assert!(timeout.contains(r#""status":"timeout""#), "{timeout}");
     assert!(error.contains(r#""level":"error""#), "{error}");
+}
+
+#[test]
+fn in_json_format_what_is_missing_is_a_record() {
+    let (memory, mut writer) = writer_of(LogFormat::Json { application: LogLevel::Info, system: LogLevel::Warn });
+    let subscribed = Subscription {
+        schema: Schema::Telemetry20250129,
+        types: Types { platform: true, function: true, extension: false },
+        destination: Destination::Tcp { port: 1 },
+        buffering: Buffering { max_items: 1_000, max_bytes: 262_144, timeout_ms: 1_000 },
+    };
+    writer.telemetry().open();
+    writer.telemetry().subscribe(ExtensionId(1), subscribed).unwrap();
+    let line = [&[b'x'; 99_999][..], b"\n"].concat();
+    for _ in 0..500 {
+        writer.printed(Source::Stdout, &line);
+        writer.flush();
+    }
+    writer.end_lines();
+    writer.end_lines();
+    writer.flush();
+    let lines = memory.0.lock().unwrap();
+    let (said, told): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.starts_with('x'));
+    let records: Vec<_> = told.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).collect();
+    let [own, subscribers] = &records[..] else { panic!("each is said once: {told:?}") };
+    assert!(records.iter().all(|record| record["type"] == "platform.logsDropped"), "{told:?}");
+    let missing = 500 - said.len();
+    assert_eq!(own["record"]["droppedRecords"], missing);
+    assert_eq!(own["record"]["droppedBytes"], missing * line.len());
+    // It takes nothing: what is kept for it, and no more, is still on its way.
+    let kept = TELEMETRY_BYTES / line.len();
+    let missed = subscribers["record"]["droppedRecords"].as_u64().unwrap();
+    assert!((500 - kept as u64..500).contains(&missed), "{missed}");
 }
 
 #[test]
@@ -83,7 +119,11 @@ fn a_line_without_end_is_cut_and_the_flood_is_bounded() {
 #[test]
 fn the_tail_is_the_last_four_kilobytes_of_one_invocation() {
     let (_, mut writer) = writer();
-    writer.platform(&PlatformEvent::Start { request_id: RequestId(1), version: "of the one before".to_owned() });
+    writer.platform(&PlatformEvent::Start {
+        request_id: RequestId(1),
+        version: "of the one before".to_owned(),
+        trace: None,
+    });
     writer.begin();
     writer.printed(Source::Stdout, "a".repeat(10_000).as_bytes());
     writer.printed(Source::Stdout, b"\nend\n");

@@ -131,7 +131,7 @@ impl Telemetry {
         let (now, mut outbox) = (self.clock.now(), Outbox::new(subscription.buffering));
         match before.filter(|before| before.outbox.has_delivered()) {
             // Whoever changes the terms has had the beginning, and what was on its way is worded by the old ones.
-            Some(before) => before.outbox.undelivered().into_iter().for_each(|missed| outbox.miss(now, missed)),
+            Some(before) => outbox.succeed(now, &before.outbox),
             None => self.backlog.iter().for_each(|backlog| {
                 backlog.tell(&subscription, self.json_format, now, &mut outbox);
             }),
@@ -161,9 +161,9 @@ impl Telemetry {
         }
     }
 
-    /// Something was printed, of so many bytes, and there is no place for it.
+    /// Something was printed, of so many bytes, and an invocation may not print so much.
     pub(crate) fn missed(&mut self, category: Category, bytes: usize) {
-        let (now, missed) = (self.clock.now(), one_missed(bytes));
+        let (now, missed) = (self.clock.now(), one_missed(bytes, Cause::Flood));
         for Subscriber { subscription, outbox, .. } in &mut self.subscribers {
             if subscription.types.include(category) {
                 outbox.miss(now, missed);
@@ -242,6 +242,11 @@ impl Telemetry {
         }
     }
 
+    /// What subscribers have missed since this was last asked.
+    pub(crate) fn given_up(&mut self) -> Option<Dropped> {
+        self.subscribers.iter_mut().filter_map(|subscriber| subscriber.outbox.given_up()).reduce(Dropped::and)
+    }
+
     pub(crate) fn freeze(&mut self) {
         let now = self.clock.now();
         self.subscribers.iter_mut().for_each(|subscriber| subscriber.outbox.freeze(now));
@@ -270,7 +275,7 @@ impl Backlog {
         if let Said::Printed(category, line) = &said {
             let bytes = line.len() + TELEMETRY_RECORD_OVERHEAD_BYTES;
             if !self.missed.is_empty() || self.bytes + bytes > TELEMETRY_BACKLOG_BYTES {
-                return self.miss(*category, one_missed(line.len()));
+                return self.miss(*category, one_missed(line.len(), Cause::Slow));
             }
             self.bytes += bytes;
         }
@@ -297,8 +302,8 @@ impl Backlog {
     }
 }
 
-fn one_missed(bytes: usize) -> Dropped {
-    Dropped { records: 1, bytes: bytes as u64, cause: Cause::Slow }
+fn one_missed(bytes: usize, cause: Cause) -> Dropped {
+    Dropped { records: 1, bytes: bytes as u64, cause }
 }
 
 impl Subscriber {

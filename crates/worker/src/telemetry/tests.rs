@@ -18,7 +18,7 @@ fn everything(schema: Schema) -> Subscription {
 }
 
 fn start() -> PlatformEvent {
-    PlatformEvent::Start { request_id: RequestId(1), version: "$LATEST".to_owned() }
+    PlatformEvent::Start { request_id: RequestId(1), version: "$LATEST".to_owned(), trace: None }
 }
 
 /// What each subscriber is sent now.

@@ -50,6 +50,7 @@ proptest! {
     fn nothing_is_lost_uncounted_doubled_or_kept_without_bound(steps in prop::collection::vec(anything(), 0..150)) {
         let (mut outbox, mut now) = (Outbox::new(BUFFERING), Moment(0));
         let (mut put, mut seen, mut frozen) = (0usize, 0u64, false);
+        let (mut arrived, mut told) = (0u64, 0u64);
         let mut sending: Option<(u64, Vec<Parcel>)> = None;
         let ending = [Doing::Thaw, Doing::Hurry].into_iter().chain((0..600).flat_map(|_| [
             Doing::Wait(10_000), Doing::Deliver { late: false },
@@ -73,6 +74,7 @@ proptest! {
                             Parcel::Event(event) => {
                                 prop_assert_eq!(number(&event), seen, "in order, each once");
                                 seen += 1;
+                                arrived += 1;
                             }
                             Parcel::Dropped(dropped) => seen += dropped.records,
                         }
@@ -104,8 +106,10 @@ proptest! {
             prop_assert!(outbox.kept_bytes <= TELEMETRY_BYTES);
             let counts = outbox.waiting.iter().filter(|(_, parcel)| matches!(parcel, Parcel::Dropped(_))).count();
             prop_assert!(counts <= outbox.waiting.len() / 2 + 1, "counts that meet are one");
-            let undelivered = outbox.undelivered().map_or(0, |dropped| dropped.records);
+            let undelivered = missing(outbox.undelivered()).map_or(0, |dropped| dropped.records);
             prop_assert_eq!(seen + undelivered, put as u64, "at any time");
+            told += outbox.given_up().map_or(0, |dropped| dropped.records);
+            prop_assert_eq!(told + arrived + lost(outbox.undelivered()).map_or(0, |events| events.records), put as u64);
         }
         prop_assert!(outbox.is_settled());
         let missed = outbox.waiting.iter().map(|(_, parcel)| match parcel {
@@ -156,6 +160,19 @@ fn an_attempt_that_fails_or_hangs_is_repeated_and_then_counted() {
     let (_, batch) = sent(outbox.poll(now)).unwrap();
     let missing = Dropped { records: 1, bytes: 12, cause: Cause::Unreachable };
     assert_eq!(batch, [Parcel::Dropped(missing), Parcel::Event(event(1, 10))]);
+}
+
+#[test]
+fn who_goes_on_for_another_counts_what_that_one_had_and_tells_of_it_once() {
+    let mut before = Outbox::new(BUFFERING);
+    before.miss(Moment(0), Dropped { records: 2, bytes: 20, cause: Cause::Flood });
+    assert_eq!(before.given_up().map(|dropped| dropped.records), Some(2));
+    before.put(Moment(0), event(0, 10));
+    let mut outbox = Outbox::new(BUFFERING);
+    outbox.succeed(Moment(0), &before);
+    assert_eq!(outbox.given_up(), Some(Dropped { records: 1, bytes: 12, cause: Cause::Unreachable }));
+    assert_eq!(outbox.given_up(), None);
+    assert_eq!(missing(outbox.undelivered()).map(|dropped| dropped.records), Some(3));
 }
 
 #[test]
