@@ -6,9 +6,8 @@ import subprocess
 
 import pytest
 
-from support.extensions import logged
 from support.functions import Function
-from support.service import HEARTH, ROOT
+from support.service import HEARTH, ROOT, wait_for
 
 # Installing is in it.
 pytestmark = pytest.mark.timeout(600)
@@ -42,6 +41,14 @@ def test_powertools_and_an_extension_that_waits_for_the_end(made):
     assert [record["Greetings"] for record in records if "Greetings" in record] == [[1.0], [1.0]]
     assert [record["ColdStart"] for record in records if "ColdStart" in record] == [[1.0]]
     assert "EXTENSION\tName: lambda-sigterm\tState: Ready\tEvents: []" in made.log()
-    made.environment("Idle")
-    made.configure(Description="another")
-    logged(made, "asked to end by SIGTERM")
+
+
+def test_everyone_who_is_thawed_to_end_hears_of_it(made):
+    """Python runs a signal's handler in its first thread only, so that one has to get it, however many wake up."""
+    for number in range(10):
+        made.configure(Description=f"the {number}th")
+        made.invoke({"version": "2.0", "rawPath": "/", "requestContext": {"http": {"method": "GET", "path": "/"}}})
+        made.environment("Idle")
+        ended = made.log().count("asked to end by SIGTERM")
+        made.configure(Description=f"after the {number}th")
+        wait_for("the handler", lambda ended=ended: made.log().count("asked to end by SIGTERM") > ended)

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "fork, clone3, execve, mount_setattr and a few calls more have no safe wrapper")]
 
 pub mod channel;
+mod delivery;
 pub mod filter;
 pub mod mount;
 pub mod netlink;

@@ -5,7 +5,7 @@
 
 use crate::channel::{Channel, Message, Received};
 use crate::pid1::Confinement;
-use crate::{Failure, Trying, seat, sys};
+use crate::{Failure, Trying, delivery, seat, sys};
 use hearth_api::guest::{End, News, Order};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -86,13 +86,13 @@ impl<'a> Reaper<'a> {
                     self.seats.insert(pid);
                 }
             }
-            Order::Signal { process, signal } if self.seats.contains(&process) => sys::signal_group(process, signal),
+            Order::Signal { process, signal } if self.seats.contains(&process) => delivery::to_group(process, signal),
             Order::Signal { .. } => {} // gone: its pid may be somebody else's by now
             Order::KillAll => {
                 sys::signal_everyone(libc::SIGKILL);
                 self.emptying = true;
             }
-            Order::Kill { process } => sys::kill(process),
+            Order::Kill { process } => sys::signal_process(process, libc::SIGKILL),
             Order::Freeze => sys::signal_everyone(libc::SIGSTOP),
             Order::Thaw => sys::signal_everyone(libc::SIGCONT),
         }

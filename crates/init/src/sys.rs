@@ -244,19 +244,26 @@ pub fn signal_everyone(signal: i32) {
     unsafe { libc::kill(-1, signal) };
 }
 
-/// Kills one process that is not PID 1; nothing happens when it is gone.
-pub fn kill(process: i32) {
+/// The process group of a process; `None` when it is gone.
+pub fn group_of(process: i32) -> Option<i32> {
+    // SAFETY: always valid. Its only error is that nobody is there.
+    let group = unsafe { libc::getpgid(process) };
+    (group > 0).then_some(group)
+}
+
+/// Signals a process: whichever of its threads the kernel finds. Nothing happens when it is gone.
+pub fn signal_process(process: i32, signal: i32) {
     if process > 1 {
-        // SAFETY: always valid. Its only error is that nobody is there.
-        unsafe { libc::kill(process, libc::SIGKILL) };
+        // SAFETY: always valid. Its only errors are that nobody is there and that the number is no signal.
+        unsafe { libc::kill(process, signal) };
     }
 }
 
-/// Signals a process group; nothing happens when it is gone.
-pub fn signal_group(group: i32, signal: i32) {
-    if group > 1 {
+/// Signals the first thread of a process, and no other. Nothing happens when it is gone.
+pub fn signal_first_thread(process: i32, signal: i32) {
+    if process > 1 {
         // SAFETY: always valid. Its only errors are that nobody is there and that the number is no signal.
-        unsafe { libc::kill(-group, signal) };
+        unsafe { libc::syscall(libc::SYS_tgkill, process, process, signal) };
     }
 }
 
