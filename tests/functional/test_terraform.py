@@ -1,4 +1,4 @@
-"""The calls that Terraform's AWS provider makes for a function with layer, alias, version, permission and tags: what it
+"""The calls that Terraform's AWS provider makes for a function with layer, alias, version, URL, permissions and tags: what it
 reads after it has applied, it reads again unchanged, so that a plan shows no difference."""
 
 import pytest
@@ -45,6 +45,9 @@ class Provider:
 
     def permission(self):
         return without_metadata(self.client.get_policy(FunctionName=NAME, Qualifier="prod"))
+
+    def url(self):
+        return without_metadata(self.client.get_function_url_config(FunctionName=NAME, Qualifier="prod"))
 
     def others(self):
         """Resources that a plain function does not have: the provider looks, and must find nothing to import."""
@@ -118,16 +121,34 @@ def test_nothing_differs_on_the_second_read(services):
         Principal="events.amazonaws.com",
         SourceArn="arn:aws:events:us-east-1:000000000000:rule/x",
     )
+    client.create_function_url_config(
+        FunctionName=NAME,
+        Qualifier="prod",
+        AuthType="NONE",
+        InvokeMode="BUFFERED",
+        Cors={"AllowOrigins": ["https://example.com"], "MaxAge": 60},
+    )
+    # The provider's own doing, for AuthType NONE.
+    client.add_permission(
+        FunctionName=NAME,
+        Qualifier="prod",
+        StatementId="FunctionURLAllowPublicAccess",
+        Action="lambda:InvokeFunctionUrl",
+        Principal="*",
+        FunctionUrlAuthType="NONE",
+    )
 
     def read():
-        return [provider.function(), provider.alias(), provider.layer(layer), provider.permission(), provider.others()]
+        parts = [provider.function(), provider.alias(), provider.layer(layer), provider.permission(), provider.url()]
+        return [*parts, provider.others()]
 
     first = read()
     assert read() == first, "no difference"
-    function, alias, _, permission, (missing, recursion, management) = first
+    function, alias, _, permission, url, (missing, recursion, management) = first
     assert (function["version"], function["reserved"], function["Tags"]) == ("1", 5, {"team": "a"})
     assert function["qualified_arn"].endswith(f":{NAME}:1") and function["code_signing_config_arn"] == ""
     assert "RoutingConfig" not in alias and '"Sid":"events"' in permission["Policy"]
+    assert (url["AuthType"], url["Cors"]["MaxAge"], url["InvokeMode"]) == ("NONE", 60, "BUFFERED")
     assert recursion == "Terminate" and management["UpdateRuntimeOn"] == "Auto"
     assert {error["Code"] for error in missing.values()} == {
         "ResourceNotFoundException",
@@ -145,11 +166,15 @@ def test_nothing_differs_on_the_second_read(services):
     )
     provider.wait()
     assert client.publish_version(FunctionName=NAME)["Version"] == "2"
+    client.update_function_url_config(
+        FunctionName=NAME, Qualifier="prod", AuthType="AWS_IAM", InvokeMode="RESPONSE_STREAM", Cors={"MaxAge": 90}
+    )
     client.update_alias(FunctionName=NAME, Name="prod", FunctionVersion="2", Description="", RoutingConfig={})
     client.delete_function_concurrency(FunctionName=NAME)
     second = read()
     assert read() == second, "no difference after an update"
-    function = second[0]
+    function, url = second[0], second[4]
+    assert (url["AuthType"], url["Cors"], url["InvokeMode"]) == ("AWS_IAM", {"MaxAge": 90}, "RESPONSE_STREAM")
     assert (function["version"], function["reserved"], function["Tags"]) == ("2", -1, {"stage": "b"})
     assert function["Configuration"]["Timeout"] == 5
     assert client.invoke(FunctionName=NAME, Qualifier="prod")["Payload"].read() == b'"new"'
@@ -157,6 +182,8 @@ def test_nothing_differs_on_the_second_read(services):
 
     # Destroy.
     client.remove_permission(FunctionName=NAME, Qualifier="prod", StatementId="events")
+    client.remove_permission(FunctionName=NAME, Qualifier="prod", StatementId="FunctionURLAllowPublicAccess")
+    client.delete_function_url_config(FunctionName=NAME, Qualifier="prod")
     client.delete_alias(FunctionName=NAME, Name="prod")
     client.delete_function(FunctionName=NAME)
     client.delete_layer_version(LayerName=NAME, VersionNumber=1)
