@@ -164,7 +164,7 @@ impl Scanner<'_> {
         self.at += 1;
         loop {
             let text = self.bytes.get(self.at..self.text_end).unwrap_or_default();
-            let Some(length) = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) else {
+            let Some(length) = plain(text) else {
                 self.at = self.at.max(self.text_end);
                 return Err(match self.peek() {
                     Some(_) => self.invalid_utf8(),
@@ -257,10 +257,12 @@ impl Scanner<'_> {
     }
 
     fn digits(&mut self, missing: &str) -> Result<(), Malformed> {
-        let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.at += digits;
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
         match self.peek() {
-            _ if digits > 0 => Ok(()),
+            _ if self.at > start => Ok(()),
             Some(byte) => {
                 let problem = format!("Unexpected character ({}) in numeric value: {missing}", character(byte.into()));
                 Err(self.fail(problem, Position::This))
@@ -279,8 +281,11 @@ impl Scanner<'_> {
         Err(self.unrecognized())
     }
 
+    #[inline]
     fn skip_space(&mut self) {
-        self.at += self.rest().iter().take_while(|byte| is_space(**byte)).count();
+        while self.peek().is_some_and(is_space) {
+            self.at += 1;
+        }
     }
 
     fn rest(&self) -> &[u8] {
@@ -303,6 +308,31 @@ impl Scanner<'_> {
     fn in_object(&self) -> bool {
         self.opener() == Some(b'{')
     }
+}
+
+/// How far a string goes on as it is: up to a quote, a backslash or a control character, if there is one. Eight bytes are
+/// looked at together, as payloads are mostly strings.
+fn plain(text: &[u8]) -> Option<usize> {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    // Its top bits tell which bytes are less than `bound` (at most 0x80). A borrow reaches only bytes behind one that is.
+    let less = |word: u64, bound: u64| word.wrapping_sub(EACH * bound) & !word & (EACH << 7);
+    let (words, rest) = text.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let ends =
+            less(word, 0x20) | less(word ^ (EACH * u64::from(b'"')), 1) | less(word ^ (EACH * u64::from(b'\\')), 1);
+        if ends != 0 {
+            return Some(place * 8 + ends.trailing_zeros() as usize / 8);
+        }
+    }
+    let mut place = words.len() * 8;
+    for byte in rest {
+        if matches!(byte, b'"' | b'\\' | 0..0x20) {
+            return Some(place);
+        }
+        place += 1;
+    }
+    None
 }
 
 fn is_space(byte: u8) -> bool {
