@@ -3,6 +3,7 @@
 import base64
 import fcntl
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import termios
 import threading
 import urllib.request
 import zipfile
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -120,6 +122,44 @@ def test_deploy_creates_then_updates_only_what_differs(service, folder):
         assert deploy("--memory", "512")["change"] == "updated"
         text = service.hearth("deploy", folder, "--name", "shop").stdout
         assert "unchanged shop" in text and made["functionArn"] in text and "hearth invoke shop" in text
+    finally:
+        client.delete_function(FunctionName="shop")
+
+
+def test_deploy_gives_a_url_for_everybody_or_for_who_signs(service, folder):
+    write(folder, app_py=APP.replace("ANSWER", "event['rawPath']"))
+    deploy = lambda *options: json.loads(service.hearth("--json", "deploy", folder, *options).stdout)  # noqa: E731
+    client = service.client()
+
+    def ask(link):
+        address = urlsplit(service.endpoint)
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=PATIENCE_S)
+        connection.request("GET", "/path", headers={"Host": urlsplit(link).netloc})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+    try:
+        assert deploy()["functionUrl"] is None
+        link = deploy("--url")["functionUrl"]
+        answer = (200, b'{"answer":"/path"}')
+        assert ask(link) == answer
+        client.update_function_url_config(FunctionName="shop", Cors={"MaxAge": 60})
+        before = client.get_policy(FunctionName="shop")["RevisionId"]
+        again = deploy("--url", "none")
+        assert (again["change"], again["functionUrl"], ask(link)) == ("unchanged", link, answer)
+        assert client.get_policy(FunctionName="shop")["RevisionId"] == before, "nothing was to be done"
+        assert link in service.hearth("deploy", folder, "--url", "iam").stdout.splitlines()
+        assert ask(link)[0] == 403
+        config = client.get_function_url_config(FunctionName="shop")
+        assert (config["AuthType"], config["Cors"]) == ("AWS_IAM", {"MaxAge": 60}), "what was not said stays"
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            client.get_policy(FunctionName="shop")
+        assert deploy("--url", "iam")["functionUrl"] == link == deploy("--url")["functionUrl"]
+        assert ask(link) == answer
+        client.remove_permission(FunctionName="shop", StatementId="FunctionURLInvokeAllowPublicAccess")
+        assert ask(link)[0] == 403
+        deploy("--url")
+        assert ask(link) == answer, "what is missing is added"
     finally:
         client.delete_function(FunctionName="shop")
 

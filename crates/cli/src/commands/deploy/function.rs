@@ -86,6 +86,10 @@ impl Function {
         Self { client, name }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What the service says about it; `None`: there is none.
     ///
     /// # Errors
@@ -191,7 +195,8 @@ impl Function {
         Ok(())
     }
 
-    async fn send(
+    /// `request` is the body; null: there is none.
+    pub(super) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -199,7 +204,8 @@ impl Function {
         request: &Value,
     ) -> Result<Answer, ClientError> {
         let headers = [&[(CONTENT_TYPE, "application/json")], headers].concat();
-        self.client.lambda(method, path, &headers, Bytes::from(request.to_string())).await
+        let body = if request.is_null() { Bytes::new() } else { Bytes::from(request.to_string()) };
+        self.client.lambda(method, path, &headers, body).await
     }
 }
 

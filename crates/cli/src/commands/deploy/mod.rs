@@ -9,6 +9,7 @@ mod guess;
 mod ignore;
 mod install;
 mod package;
+mod url;
 
 pub(crate) use folder::rules;
 pub(crate) use function::{Change, Function};
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use url::Auth;
 
 /// Of a function's name, characters. Source: AWS Lambda API reference, CreateFunction.
 const MAX_NAME: usize = 64;
@@ -41,6 +43,9 @@ pub(crate) struct DeployArgs {
     /// Install what requirements.txt or package.json names, in a copy of the folder
     #[arg(long)]
     install: bool,
+    /// Give the function a URL, for everybody or for requests that are signed
+    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "none", value_name = "AUTH")]
+    url: Option<Auth>,
     #[command(flatten)]
     target: Target,
 }
@@ -108,6 +113,10 @@ pub(crate) async fn run(args: DeployArgs, output: Output) -> anyhow::Result<Exit
     let target = args.target.completed(|name| std::env::var(name).ok());
     let function = Function::new(Client::new(&target)?, source.name.clone());
     let (change, described, _) = source.deploy(&function, args.install, None).await?;
+    let url = match args.url {
+        Some(auth) => Some(function.url(auth).await?),
+        None => None,
+    };
     if output.json {
         output::json_line(&json!({
             "change": change,
@@ -116,10 +125,14 @@ pub(crate) async fn run(args: DeployArgs, output: Output) -> anyhow::Result<Exit
             "handler": described.handler,
             "codeSha256": described.code_sha256,
             "codeSize": described.code_size,
+            "functionUrl": url,
         }))?;
     } else {
         output::line(&summary(&source.name, change, &described, output))?;
         output::line(&described.function_arn)?;
+        if let Some(url) = url {
+            output::line(&url)?;
+        }
         output::line(&format!("hearth invoke {} --endpoint {} --payload '{{}}'", source.name, target.endpoint))?;
     }
     Ok(ExitCode::SUCCESS)
