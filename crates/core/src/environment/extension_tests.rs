@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::extension::{ExtensionId, Failure};
+use crate::ids::RequestId;
 
 const ID: RequestId = RequestId(7);
 const CALL: Call = Call { request_id: ID, timeout_ms: 3_000 };

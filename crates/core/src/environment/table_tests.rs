@@ -1,6 +1,7 @@
 //! The transition table of `docs/lifecycle.md`, made by the machine itself.
 
 use super::*;
+use crate::ids::RequestId;
 use std::fmt::Write as _;
 
 const ID: RequestId = RequestId(7);

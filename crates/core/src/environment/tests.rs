@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::extension::{ExtensionId, Failure, Refusal, State};
+use crate::ids::RequestId;
 use proptest::prelude::*;
 use std::collections::HashSet;
 
