@@ -20,7 +20,9 @@ PRESENT = [name for name in TREES if name.startswith(tuple(ENTRY))]
 REPORT = re.compile(
     r"REPORT RequestId: (?P<id>[0-9a-f-]{36})\tDuration: (?P<duration>\d+\.\d\d) ms\tBilled Duration: (?P<billed>\d+) ms\t"
     r"Memory Size: (?P<size>\d+) MB\tMax Memory Used: (?P<used>\d+) MB\t"
-    r"(?:Init Duration: (?P<init>\d+\.\d\d) ms\t)?(?:Status: (?P<status>\w+)(?:\tError Type: (?P<type>[\w.]+))?)?"
+    r"(?:Init Duration: (?P<init>\d+\.\d\d) ms\t)?"
+    r"(?:Restore Duration: (?P<restore>\d+\.\d\d) ms\tBilled Restore Duration: (?P<restore_billed>\d+) ms\t)?"
+    r"(?:Status: (?P<status>\w+)(?:\tError Type: (?P<type>[\w.]+))?)?"
 )
 
 
@@ -100,6 +102,13 @@ class Function:
         found.service, found.scope, found.name, found.runtime = service, {}, name, runtime
         found.client = service.client()
         return found
+
+    def publish(self):
+        """The number of a new version, which can be invoked."""
+        version = self.client.publish_version(FunctionName=self.name)["Version"]
+        waiter = self.client.get_waiter("published_version_active")
+        waiter.wait(FunctionName=self.name, Qualifier=version, WaiterConfig={"Delay": 0.05, "MaxAttempts": 1200})
+        return version
 
     def invoke(self, payload=None, tail=True, **options):
         """RequestResponse, with the log's tail unless told otherwise."""

@@ -40,20 +40,24 @@ def spans(*names):
     return check
 
 
-INIT = {"initializationType": one_of("on-demand"), "phase": one_of("init", "invoke")}
+INIT = {"initializationType": one_of("on-demand", "snap-start"), "phase": one_of("init", "invoke")}
 STATUS = {"status": one_of("success", "error", "failure", "timeout")}
 TRACE = {"tracing?": {"type": one_of("X-Amzn-Trace-Id"), "value": text}}
 REPORT = {name: number for name in ("durationMs", "billedDurationMs", "memorySizeMB", "maxMemoryUsedMB")}
+INSTANCE = {
+    name: text for name in ("runtimeVersion", "runtimeVersionArn", "functionName", "functionVersion", "instanceId")
+} | {"instanceMaxMemory": one_of(128 << 20)}
 # Members that a record must have, and those that it may have ("?").
 RECORDS = {
-    "platform.initStart": INIT
-    | {name: text for name in ("runtimeVersion", "runtimeVersionArn", "functionName", "functionVersion", "instanceId")}
-    | {"instanceMaxMemory": one_of(128 << 20)},
+    "platform.initStart": INIT | INSTANCE,
     "platform.initRuntimeDone": INIT | STATUS | {"errorType?": text},
     "platform.initReport": INIT | STATUS | {"errorType?": text, "metrics": {"durationMs": number}},
+    "platform.restoreStart": INSTANCE,
+    "platform.restoreRuntimeDone": STATUS | {"errorType?": text},
+    "platform.restoreReport": STATUS | {"errorType?": text, "metrics": {"durationMs": number}},
     "platform.extension": {"name": text, "state": text, "events": one_of(["INVOKE", "SHUTDOWN"]), "errorType?": text},
     "platform.telemetrySubscription": {"name": text, "state": one_of("Subscribed"), "types": list},
-    "platform.start": TRACE | {"requestId": UUID.fullmatch, "version": one_of("$LATEST")},
+    "platform.start": TRACE | {"requestId": UUID.fullmatch, "version": one_of("$LATEST", "1")},
     "platform.runtimeDone": STATUS
     | TRACE
     | {
@@ -67,7 +71,8 @@ RECORDS = {
     | {
         "requestId": UUID.fullmatch,
         "errorType?": text,
-        "metrics": REPORT | {"initDurationMs?": number},
+        "metrics": REPORT
+        | {"initDurationMs?": number, "restoreDurationMs?": number, "billedRestoreDurationMs?": integer},
         "spans?": spans("extensionOverhead"),
     },
     "platform.logsDropped": {"droppedBytes": integer, "droppedRecords": integer, "reason": text},

@@ -4,6 +4,7 @@ use crate::function::{FunctionKey, FunctionVersion};
 use crate::timeline::{EnvironmentTimeline, Wanted};
 use bytes::Bytes;
 use hearth_core::concurrency::Limit;
+use hearth_core::environment::NotRestored;
 use hearth_core::ids::RequestId;
 use hearth_core::limits::STREAM_PIECES;
 use serde::Serialize;
@@ -131,6 +132,9 @@ pub enum InvokeError {
     /// A limit of concurrent executions is met. Nothing has run.
     #[error("no further execution is allowed: {0:?} concurrency")]
     Throttled(Limit),
+    /// The environment could not be restored (SnapStart). The handler has not run.
+    #[error("the environment could not be restored: {0:?}")]
+    NotRestored(NotRestored),
     /// No further environment fits: AWS's throttle, not a failure.
     #[error("no further execution environment fits on this machine: {0}")]
     Capacity(String),

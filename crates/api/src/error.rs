@@ -8,6 +8,7 @@
 use crate::environments::InvokeError;
 use bytes::Bytes;
 use hearth_core::concurrency::Limit;
+use hearth_core::environment::NotRestored;
 use serde_json::{Map, Value};
 
 /// An error of the control plane or of Invoke, as AWS names it.
@@ -51,6 +52,8 @@ pub enum ErrorKind {
     ResourceNotReadyException,
     SerializationException,
     ServiceException,
+    SnapStartException,
+    SnapStartTimeoutException,
     TooManyRequestsException(ThrottleReason),
     UnknownOperationException,
     UnrecognizedClientException,
@@ -141,6 +144,8 @@ impl ErrorKind {
             Self::ResourceNotReadyException => Answer("ResourceNotReadyException", 502, "message", Service),
             Self::SerializationException => Answer("SerializationException", 400, "Message", Unsaid),
             Self::ServiceException => Answer("ServiceException", 500, "Message", Service),
+            Self::SnapStartException => Answer("SnapStartException", 400, "Message", User),
+            Self::SnapStartTimeoutException => Answer("SnapStartTimeoutException", 408, "Message", User),
             Self::TooManyRequestsException(_) => Answer("TooManyRequestsException", 429, "message", User),
             Self::UnknownOperationException => Answer("UnknownOperationException", 404, "message", Unsaid),
             Self::UnrecognizedClientException => Answer("UnrecognizedClientException", 403, "message", Unsaid),
@@ -389,6 +394,14 @@ impl From<InvokeError> for ApiError {
             InvokeError::Throttled(Limit::Account) | InvokeError::Capacity(_) => {
                 Self::too_many_requests(ThrottleReason::ConcurrentInvocationLimitExceeded)
             }
+            InvokeError::NotRestored(NotRestored::Timeout) => {
+                let message = "Lambda couldn't restore the snapshot within the timeout limit.";
+                Self::new(ErrorKind::SnapStartTimeoutException, message)
+            }
+            InvokeError::NotRestored(NotRestored::Error) => {
+                let message = "The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs.";
+                Self::new(ErrorKind::SnapStartException, message)
+            }
             InvokeError::Draining => Self::new(ErrorKind::ServiceException, "The service is shutting down."),
             InvokeError::Sandbox(_) => Self::internal(),
         }
@@ -422,6 +435,16 @@ mod tests {
         let reserved = body.replace("Concurrent", "ReservedFunctionConcurrent");
         assert_eq!(parts(&error, Protocol::RestJson).2, reserved);
         assert_eq!(parts(&InvokeError::Throttled(Limit::Account).into(), Protocol::RestJson).2, body);
+    }
+
+    #[test]
+    fn what_could_not_be_restored_is_no_function_error() {
+        let (status, code, body) = parts(&InvokeError::NotRestored(NotRestored::Timeout).into(), Protocol::RestJson);
+        assert_eq!((status, code), (408, "SnapStartTimeoutException"));
+        let message = r#""Message":"Lambda couldn't restore the snapshot within the timeout limit.""#;
+        assert_eq!(body, format!(r#"{{"Type":"User",{message}}}"#));
+        let (status, code, _) = parts(&InvokeError::NotRestored(NotRestored::Error).into(), Protocol::RestJson);
+        assert_eq!((status, code), (400, "SnapStartException"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A function as Hearth keeps it: what the control plane stores and what a worker needs to run it.
 
+use hearth_core::environment::InitType;
 use hearth_core::ids::{AccountId, Region};
 use hearth_core::logging::LogLevel;
 use serde::{Deserialize, Serialize};
@@ -77,6 +78,9 @@ pub struct FunctionVersion {
     /// `LogFormat` and the levels that go with it.
     #[serde(default)]
     pub log_format: LogFormat,
+    /// `ApplyOn` of `SnapStart`.
+    #[serde(default)]
+    pub snap_start: SnapStart,
     /// When code or configuration last changed, `YYYY-MM-DDThh:mm:ss.sss+0000`.
     pub last_modified: String,
     /// Opaque id that changes with every change, also of state.
@@ -135,6 +139,16 @@ pub enum LogFormat {
     },
 }
 
+/// Which versions of a function use SnapStart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SnapStart {
+    /// None.
+    #[default]
+    None,
+    /// Those that are published while it is so: never `$LATEST`.
+    PublishedVersions,
+}
+
 /// A layer version as a function refers to it. It stays usable when the version is deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
@@ -181,6 +195,15 @@ impl FunctionVersion {
     #[must_use]
     pub fn qualified_arn(&self) -> String {
         format!("{}:{}", self.key.arn(), self.version)
+    }
+
+    /// How environments of this version come up.
+    #[must_use]
+    pub fn init_type(&self) -> InitType {
+        match self.snap_start {
+            SnapStart::PublishedVersions if self.version != "$LATEST" => InitType::SnapStart,
+            SnapStart::PublishedVersions | SnapStart::None => InitType::OnDemand,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! Source: AWS Lambda developer guide, "Lambda Telemetry API Event schema reference"; log lines recorded from AWS. No event
 //! has a `spanId`: traces are passed through, and no segment is made here.
 
-use hearth_core::environment::{InitPhase, InitReport, InvocationReport, RuntimeDone, Status};
+use hearth_core::environment::{InitPhase, InitReport, InitType, InvocationReport, RestoreReport, RuntimeDone};
 use hearth_core::extension::Extension;
 use hearth_core::ids::RequestId;
 use hearth_core::logging::{LogLevel, SystemLine};
@@ -20,12 +20,18 @@ pub use record::{LoggedRecord, logged};
 /// One thing that the platform says.
 #[derive(Clone, Debug)]
 pub enum PlatformEvent {
-    /// Init begins.
-    InitStart(Instance),
+    /// Init begins, this way and here.
+    InitStart(InitType, InitPhase, Instance),
     /// The runtime's part of Init is over.
     InitRuntimeDone(InitReport, Reported),
     /// Init is over.
     InitReport(InitReport, Reported),
+    /// Restore begins.
+    RestoreStart(Instance),
+    /// The runtime's part of Restore is over.
+    RestoreRuntimeDone(RestoreReport, Reported),
+    /// Restore is over.
+    RestoreReport(RestoreReport, Reported),
     /// Where an extension stands at the end of Init.
     Extension(Extension),
     /// An extension has subscribed.
@@ -91,7 +97,7 @@ pub enum PlatformEvent {
     LogsDropped(Dropped),
 }
 
-/// The error type that a runtime reported from its Init; needed where a status is [`Status::InitError`].
+/// The error type that a runtime reported from its Init or Restore; needed where a status is [`Status::InitError`].
 pub type Reported = Option<String>;
 
 /// The trace that an invocation belongs to, as its caller's `X-Amzn-Trace-Id`: what [`traced`] lets through.
@@ -107,11 +113,9 @@ pub fn traced(trace_id: Option<&str>) -> Trace {
     trace_id.filter(|_| sampled).map(str::to_owned)
 }
 
-/// The environment that begins its Init.
+/// The environment that begins its Init or its Restore.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    /// Where.
-    pub phase: InitPhase,
     /// Such as `python:3.11.v12`.
     pub runtime_version: String,
     /// Its ARN.
@@ -142,9 +146,12 @@ impl PlatformEvent {
     #[must_use]
     pub fn level(&self) -> LogLevel {
         match self {
-            Self::InitStart(_) => SystemLine::InitStart,
+            Self::InitStart(..) => SystemLine::InitStart,
             Self::InitRuntimeDone(done, _) => SystemLine::InitRuntimeDone(done.status),
-            Self::InitReport(done, _) => SystemLine::InitReport(done.status),
+            Self::InitReport(done, _) => SystemLine::InitReport(done.init_type, done.status),
+            Self::RestoreStart(_) => SystemLine::RestoreStart,
+            Self::RestoreRuntimeDone(done, _) => SystemLine::RestoreRuntimeDone(done.status),
+            Self::RestoreReport(done, _) => SystemLine::RestoreReport(done.status),
             Self::Extension(extension) => SystemLine::Extension(extension.error_type().is_none()),
             Self::Subscription { .. } => SystemLine::Subscription,
             Self::Start { .. } | Self::End(_) => SystemLine::Start,
@@ -160,12 +167,14 @@ impl PlatformEvent {
     pub fn text(&self) -> Option<String> {
         let of = |reported: &Reported| reported.clone().unwrap_or_default();
         match self {
-            Self::InitStart(start) if start.phase == InitPhase::Init => {
-                Some(report::init_start(&start.runtime_version, &start.runtime_version_arn))
+            Self::InitStart(_, InitPhase::Init, instance) => {
+                Some(report::init_start(&instance.runtime_version, &instance.runtime_version_arn))
             }
-            Self::InitReport(done, reported) if done.status != Status::Success => {
-                Some(report::init_report(done, &of(reported)))
+            Self::InitReport(done, reported) => report::init_report(done, &of(reported)),
+            Self::RestoreStart(instance) => {
+                Some(report::restore_start(&instance.runtime_version, &instance.runtime_version_arn))
             }
+            Self::RestoreReport(done, reported) => Some(report::restore_report(done, &of(reported))),
             Self::Extension(extension) => Some(report::extension(extension)),
             Self::Subscription { api, name, types } => Some(report::subscription(*api, name, *types)),
             Self::Start { request_id, version, .. } => Some(report::start(*request_id, version)),
@@ -174,9 +183,9 @@ impl PlatformEvent {
                 Some(report::report(report, *billed_ms, *memory_mb, &of(reported)))
             }
             Self::LogsDropped(dropped) => report::dropped(dropped),
-            Self::InitStart(_)
+            Self::InitStart(..)
             | Self::InitRuntimeDone(..)
-            | Self::InitReport(..)
+            | Self::RestoreRuntimeDone(..)
             | Self::RuntimeDone { .. }
             | Self::Fault { .. } => None,
         }

@@ -86,6 +86,8 @@ pub enum Activity {
     Cold,
     /// Init.
     Init,
+    /// Restore.
+    Restore,
     /// An invocation, by its number.
     Invoke(u32),
     /// Frozen.
@@ -163,6 +165,8 @@ pub struct Report {
     pub billed_ms: u64,
     /// Init Duration: on a cold start only.
     pub init_us: Option<u64>,
+    /// Restore Duration: likewise, with SnapStart.
+    pub restore_us: Option<u64>,
     /// `success`, `error` or `timeout`.
     pub status: String,
     /// The type of a fatal error, where the platform chose it.

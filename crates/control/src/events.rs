@@ -145,7 +145,8 @@ async fn attempt(door: &FrontDoor, event: &QueuedEvent) -> Attempt {
         stream: None,
     };
     match door.environments.invoke(function, invocation).await {
-        Ok(InvokeResponse { .. }) => Attempt::Ended,
+        // Hooks of the function have failed: it would fail again.
+        Ok(InvokeResponse { .. }) | Err(InvokeError::NotRestored(_)) => Attempt::Ended,
         Err(InvokeError::Draining) => Attempt::Stopping,
         Err(
             error @ (InvokeError::Throttled(_)

@@ -3,7 +3,7 @@
 
 use crate::{Config, Credentials, FrontDoor, Stores};
 use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
-use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, State, UpdateStatus};
+use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, SnapStart, State, UpdateStatus};
 use hearth_api::timeline::{EnvironmentTimeline, Wanted};
 use hearth_core::ids::{AccountId, Region};
 use hearth_store::FunctionRecord;
@@ -42,6 +42,7 @@ pub(crate) fn version(name: &str) -> FunctionVersion {
         passive: BTreeMap::new(),
         log_group: format!("/aws/lambda/{name}"),
         log_format: LogFormat::Text,
+        snap_start: SnapStart::None,
         last_modified: String::new(),
         revision_id: Uuid::nil(),
         state: State::Active,

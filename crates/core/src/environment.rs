@@ -9,6 +9,8 @@
 //!                          any phase: Stop, Lost ──▶ Shutdown ──▶ Gone
 //! ```
 //!
+//! With SnapStart, Restore comes between Init and what follows it, and Shutdown instead of Reset ([`InitType::SnapStart`]).
+//!
 //! Where extensions have registered, they are parties to it: Init and Invoke end when they, too, ask for their next
 //! event, and `Stopping`, in which everybody may end by himself, comes before Reset and Shutdown.
 //!
@@ -20,7 +22,6 @@
 
 use crate::error::ErrorType;
 use crate::extension::Extensions;
-use crate::limits::INIT_MAX_MS;
 
 mod events;
 #[cfg(test)]
@@ -29,6 +30,9 @@ mod extensions;
 mod outcome;
 mod phase;
 mod progress;
+mod restore;
+#[cfg(test)]
+mod restore_tests;
 mod stopping;
 #[cfg(test)]
 mod table_tests;
@@ -37,8 +41,9 @@ mod tests;
 pub mod timeline;
 
 pub use events::{Action, Answer, Event, InitPhase, Rejected};
-pub use outcome::{InitReport, InvocationReport, Outcome, RuntimeDone, Status};
-pub use phase::{Call, Ending, Moment, Phase, Reason, Stage, Step, Then, Turn};
+pub use outcome::{ColdStart, InitReport, InvocationReport, NotRestored, Outcome, RestoreReport, RuntimeDone, Status};
+pub use phase::{Asked, Call, Ending, Moment, Phase, Reason, Stage, Step, Then, Turn};
+pub use restore::InitType;
 
 /// The state machine.
 #[derive(Clone, Debug)]
@@ -46,8 +51,11 @@ pub struct ExecutionEnvironment {
     phase: Phase,
     /// Counts launches, so that news from processes of an earlier one can be told apart.
     generation: u32,
-    /// How long the Init phase took, until a REPORT has said it.
-    init_us: Option<u64>,
+    init_type: InitType,
+    /// How long an Init phase may take.
+    init_max_ms: u64,
+    /// How it came up, until a REPORT has said it.
+    cold_start: Option<ColdStart>,
     /// Whether it ends once no invocation needs it.
     retiring: bool,
     extensions: Extensions,
@@ -58,7 +66,7 @@ pub struct ExecutionEnvironment {
 }
 
 impl ExecutionEnvironment {
-    /// An environment in which nothing has started yet.
+    /// An environment in which nothing has started yet, on demand.
     #[must_use]
     pub fn new() -> Self {
         Self::with(Extensions::default())
@@ -67,8 +75,23 @@ impl ExecutionEnvironment {
     /// The same, with extensions.
     #[must_use]
     pub const fn with(extensions: Extensions) -> Self {
-        let (phase, fatal) = (Phase::Cold, None);
-        Self { phase, generation: 0, init_us: None, retiring: false, extensions, runtime: false, fatal }
+        Self::of(InitType::OnDemand, 0, extensions)
+    }
+
+    /// One that comes up so, of a function with this timeout, with extensions.
+    #[must_use]
+    pub const fn of(init_type: InitType, timeout_ms: u64, extensions: Extensions) -> Self {
+        Self {
+            phase: Phase::Cold,
+            generation: 0,
+            init_type,
+            init_max_ms: init_type.init_max_ms(timeout_ms),
+            cold_start: None,
+            retiring: false,
+            extensions,
+            runtime: false,
+            fatal: None,
+        }
     }
 
     /// Current phase.
@@ -89,7 +112,11 @@ impl ExecutionEnvironment {
         !self.retiring
             && matches!(
                 self.phase,
-                Phase::Cold | Phase::Idle | Phase::Init { waiting: None, .. } | Phase::Reset { next: None, .. }
+                Phase::Cold
+                    | Phase::Idle
+                    | Phase::Init { waiting: None, .. }
+                    | Phase::Restore { waiting: None, .. }
+                    | Phase::Reset { next: None, .. }
             )
     }
 
@@ -112,10 +139,9 @@ impl ExecutionEnvironment {
             ) if generation != self.generation => phase,
             (phase, E::Deadline) if phase.deadline().is_none_or(|at| now < at) => phase,
 
-            (P::Cold, E::Start) => {
-                let deadline = now.plus_ms(INIT_MAX_MS);
-                let step = self.launch(InitPhase::Init, deadline, out);
-                P::Init { deadline, started: now, step, waiting: None }
+            (P::Cold, E::Start) => self.launch_ahead(now, None, out),
+            (P::Cold, E::Invoke(call)) if self.init_type == InitType::SnapStart => {
+                self.launch_ahead(now, Some(call), out)
             }
             (P::Cold, E::Invoke(call)) => self.launch_inside(now, call, out),
 
@@ -129,16 +155,15 @@ impl ExecutionEnvironment {
                 P::Init { deadline, started, step: self.reported(), waiting }
             }
             (P::Init { deadline, started, step: Step::Loading, waiting }, E::Next) => {
-                self.extensions.close();
-                Self::init_runtime_done(InitPhase::Init, now.since(started), Status::Success, out);
-                if self.extensions.are_ready() {
-                    self.initialised(now, started, waiting, out)
-                } else {
-                    P::Init { deadline, started, step: Step::Waiting, waiting }
-                }
+                self.loaded(now, (deadline, started), Asked::Next, waiting, out)
             }
-            (P::Init { started, step: Step::Waiting, waiting, .. }, E::ExtensionsReady) => {
-                self.initialised(now, started, waiting, out)
+            (P::Init { deadline, started, step: Step::Loading, waiting }, E::RestoreNext)
+                if self.init_type == InitType::SnapStart =>
+            {
+                self.loaded(now, (deadline, started), Asked::Restore, waiting, out)
+            }
+            (P::Init { started, step: Step::Waiting(asked), waiting, .. }, E::ExtensionsReady) => {
+                self.initialised(now, started, asked, waiting, out)
             }
             (
                 P::Init { started, step, waiting, .. },
@@ -146,11 +171,29 @@ impl ExecutionEnvironment {
             ) => {
                 let status = if step == Step::Reported { Status::InitError } else { Status::Error(self.first(fault)) };
                 self.fail_init(InitPhase::Init, step, now.since(started), status, out);
-                self.reset(now, Reason::Failure, None, waiting, out)
+                self.init_failed(now, status, waiting, out)
             }
             (P::Init { started, step, waiting, .. }, E::Deadline) => {
                 self.fail_init(InitPhase::Init, step, now.since(started), Status::Timeout, out);
-                self.reset(now, Reason::Timeout, None, waiting, out)
+                self.init_failed(now, Status::Timeout, waiting, out)
+            }
+
+            (P::Restore { deadline, started, waiting: None }, E::Invoke(call)) => {
+                P::Restore { deadline, started, waiting: Some(call) }
+            }
+            (P::Restore { started, waiting, .. }, E::Next) => self.restored(now, started, waiting, out),
+            (P::Restore { started, waiting, .. }, E::RestoreError | E::InitError) => {
+                self.fail_restore(now, started, Status::InitError, waiting, out)
+            }
+            (
+                P::Restore { started, waiting, .. },
+                E::RuntimeFailed { fault, .. } | E::ExtensionFailed { fault, .. },
+            ) => {
+                let status = Status::Error(self.first(fault));
+                self.fail_restore(now, started, status, waiting, out)
+            }
+            (P::Restore { started, waiting, .. }, E::Deadline) => {
+                self.fail_restore(now, started, Status::Timeout, waiting, out)
             }
 
             (P::Idle, E::Invoke(call)) => self.begin(now, call, Some(A::Thaw), out),
@@ -158,7 +201,7 @@ impl ExecutionEnvironment {
             (P::Idle, E::Next) => P::Idle,
             (P::Idle, E::RuntimeFailed { .. } | E::ExtensionFailed { .. }) => {
                 out.push(A::Thaw);
-                self.reset(now, Reason::Failure, None, None, out)
+                self.invoke_failed(now, Reason::Failure, None, out)
             }
 
             (P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Registering } }, E::Registered) => {
@@ -166,17 +209,18 @@ impl ExecutionEnvironment {
             }
             (P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Loading } }, E::Next) => {
                 self.extensions.close();
-                Self::init_runtime_done(InitPhase::Invoke, now.since(started), Status::Success, out);
+                self.init_runtime_done(InitPhase::Invoke, now.since(started), Status::Success, out);
                 let stage = if self.extensions.are_ready() {
                     self.started(now, started, call, out)
                 } else {
-                    Stage::Init { step: Step::Waiting }
+                    Stage::Init { step: Step::Waiting(Asked::Next) }
                 };
                 P::Invoke { call, deadline, started, stage }
             }
-            (P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Waiting } }, E::ExtensionsReady) => {
-                P::Invoke { call, deadline, started, stage: self.started(now, started, call, out) }
-            }
+            (
+                P::Invoke { call, deadline, started, stage: Stage::Init { step: Step::Waiting(_) } },
+                E::ExtensionsReady,
+            ) => P::Invoke { call, deadline, started, stage: self.started(now, started, call, out) },
             (
                 P::Invoke {
                     call,
@@ -227,8 +271,8 @@ impl ExecutionEnvironment {
             }
             // It waits already.
             (
-                phase @ (P::Init { step: Step::Waiting, .. }
-                | P::Invoke { stage: Stage::Init { step: Step::Waiting } | Stage::Extensions { .. }, .. }),
+                phase @ (P::Init { step: Step::Waiting(Asked::Next), .. }
+                | P::Invoke { stage: Stage::Init { step: Step::Waiting(_) } | Stage::Extensions { .. }, .. }),
                 E::Next,
             ) => phase,
             (
@@ -237,11 +281,11 @@ impl ExecutionEnvironment {
             ) => {
                 let fault = self.first(fault);
                 let report = self.fail(call, now.since(started), stage, Status::Error(fault), out);
-                self.reset(now, Reason::Failure, Some(report), None, out)
+                self.invoke_failed(now, Reason::Failure, Some(report), out)
             }
             (P::Invoke { call, started, stage, .. }, E::Deadline) => {
                 let report = self.fail(call, now.since(started), stage, Status::Timeout, out);
-                self.reset(now, Reason::Timeout, Some(report), None, out)
+                self.invoke_failed(now, Reason::Timeout, Some(report), out)
             }
 
             // As it was told to, or before it could be.
@@ -283,17 +327,21 @@ impl ExecutionEnvironment {
                 shutdown(report, out)
             }
 
-            (phase @ (P::Cold | P::Idle | P::Init { waiting: None, .. }), E::Retire) => {
-                self.leave(now, phase, None, out)
-            }
-            (phase @ (P::Init { .. } | P::Invoke { .. } | P::Stopping { .. } | P::Reset { .. }), E::Retire) => {
+            (
+                phase @ (P::Cold | P::Idle | P::Init { waiting: None, .. } | P::Restore { waiting: None, .. }),
+                E::Retire,
+            ) => self.leave(now, phase, None, out),
+            (
+                phase @ (P::Init { .. } | P::Restore { .. } | P::Invoke { .. } | P::Stopping { .. } | P::Reset { .. }),
+                E::Retire,
+            ) => {
                 self.retiring = true;
                 phase
             }
 
             (phase @ (P::Cold | P::Idle), E::Stop) => self.leave(now, phase, None, out),
             (P::Cold | P::Idle, E::Lost) => shutdown(None, out),
-            (phase @ P::Init { waiting: call, .. }, E::Stop | E::Lost) => {
+            (phase @ (P::Init { waiting: call, .. } | P::Restore { waiting: call, .. }), E::Stop | E::Lost) => {
                 out.extend(call.map(|call| A::Complete(call.request_id, Outcome::Failed(ErrorType::SandboxFailure))));
                 if event == E::Stop { self.leave(now, phase, None, out) } else { shutdown(None, out) }
             }

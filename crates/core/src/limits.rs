@@ -3,6 +3,10 @@
 
 /// Longest Init phase of an on-demand environment, milliseconds (documented).
 pub const INIT_MAX_MS: u64 = 10_000;
+/// Longest Init phase before a snapshot, milliseconds, unless the function timeout is longer (documented for SnapStart).
+pub const SNAP_START_INIT_MS: u64 = 130_000;
+/// Longest Restore phase, milliseconds (documented for SnapStart).
+pub const RESTORE_MAX_MS: u64 = 10_000;
 /// Longest Shutdown phase with external extensions, milliseconds (documented).
 pub const SHUTDOWN_MAX_MS: u64 = 2_000;
 /// The same with internal extensions only, milliseconds (documented).

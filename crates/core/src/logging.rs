@@ -2,7 +2,7 @@
 //!
 //! Source: AWS Lambda developer guide, "Log-level filtering" and its table of levels of system log events.
 
-use crate::environment::Status;
+use crate::environment::{InitType, Status};
 use std::fmt;
 
 /// How grave a line is. Of a function's log, lines below its level are dropped.
@@ -77,8 +77,14 @@ pub enum SystemLine {
     InitStart,
     /// `platform.initRuntimeDone`
     InitRuntimeDone(Status),
-    /// `platform.initReport` of an on-demand environment.
-    InitReport(Status),
+    /// `platform.initReport`
+    InitReport(InitType, Status),
+    /// `platform.restoreStart` that names the version of the runtime, likewise.
+    RestoreStart,
+    /// `platform.restoreRuntimeDone`
+    RestoreRuntimeDone(Status),
+    /// `platform.restoreReport`
+    RestoreReport(Status),
     /// `platform.extension`, and whether that extension has come up.
     Extension(bool),
     /// `platform.telemetrySubscription` and `platform.logsSubscription`
@@ -99,15 +105,21 @@ impl SystemLine {
     pub const fn level(self) -> LogLevel {
         match self {
             Self::InitStart
+            | Self::InitReport(InitType::SnapStart, Status::Success)
+            | Self::RestoreStart
+            | Self::RestoreReport(Status::Success)
             | Self::Extension(true)
             | Self::Subscription
             | Self::Start
             | Self::Report(Status::Success) => LogLevel::Info,
             Self::InitRuntimeDone(Status::Success)
-            | Self::InitReport(Status::Success)
+            | Self::InitReport(InitType::OnDemand, Status::Success)
+            | Self::RestoreRuntimeDone(Status::Success)
             | Self::RuntimeDone(Status::Success) => LogLevel::Debug,
             Self::InitRuntimeDone(_)
-            | Self::InitReport(_)
+            | Self::InitReport(..)
+            | Self::RestoreRuntimeDone(_)
+            | Self::RestoreReport(_)
             | Self::Extension(false)
             | Self::Dropped
             | Self::RuntimeDone(_)
@@ -149,8 +161,14 @@ mod tests {
             (SystemLine::RuntimeDone(Status::Success), LogLevel::Debug),
             (SystemLine::RuntimeDone(failed), LogLevel::Warn),
             (SystemLine::InitRuntimeDone(Status::Success), LogLevel::Debug),
-            (SystemLine::InitReport(Status::Success), LogLevel::Debug),
-            (SystemLine::InitReport(Status::InitError), LogLevel::Warn),
+            (SystemLine::InitReport(InitType::OnDemand, Status::Success), LogLevel::Debug),
+            (SystemLine::InitReport(InitType::OnDemand, Status::InitError), LogLevel::Warn),
+            (SystemLine::InitReport(InitType::SnapStart, Status::Success), LogLevel::Info),
+            (SystemLine::RestoreStart, LogLevel::Info),
+            (SystemLine::RestoreRuntimeDone(Status::Success), LogLevel::Debug),
+            (SystemLine::RestoreRuntimeDone(failed), LogLevel::Warn),
+            (SystemLine::RestoreReport(Status::Success), LogLevel::Info),
+            (SystemLine::RestoreReport(Status::Timeout), LogLevel::Warn),
         ] {
             assert_eq!(line.level(), level, "{line:?}");
         }

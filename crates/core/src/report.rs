@@ -3,7 +3,8 @@
 //!
 //! Source: log lines recorded from AWS (2024 and later).
 
-use crate::environment::{InitPhase, InitReport, InvocationReport, Status};
+use crate::billing::billed_restore_ms;
+use crate::environment::{ColdStart, InitPhase, InitReport, InitType, InvocationReport, RestoreReport, Status};
 use crate::extension::Extension;
 use crate::ids::RequestId;
 use crate::limits::LOG_PER_INVOCATION_BYTES;
@@ -14,6 +15,12 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn init_start(version: &str, arn: &str) -> String {
     format!("INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}\n")
+}
+
+/// `RESTORE_START`, likewise.
+#[must_use]
+pub fn restore_start(version: &str, arn: &str) -> String {
+    format!("RESTORE_START Runtime Version: {version}\tRuntime Version ARN: {arn}\n")
 }
 
 /// `START`.
@@ -33,13 +40,18 @@ pub fn end(request_id: RequestId) -> String {
 #[must_use]
 pub fn report(report: &InvocationReport, billed_ms: u64, memory_mb: (u32, u64), init_error: &str) -> String {
     let (memory_mb, max_memory_mb) = memory_mb;
-    let InvocationReport { request_id, duration_us, init_us, status } = *report;
+    let InvocationReport { request_id, duration_us, cold_start, status } = *report;
     let mut line = format!(
         "REPORT RequestId: {request_id}\tDuration: {} ms\tBilled Duration: {billed_ms} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {max_memory_mb} MB\t",
         milliseconds(duration_us),
     );
-    if let Some(init_us) = init_us {
-        put(&mut line, format_args!("Init Duration: {} ms\t", milliseconds(init_us)));
+    match cold_start {
+        None => {}
+        Some(ColdStart::Init(us)) => put(&mut line, format_args!("Init Duration: {} ms\t", milliseconds(us))),
+        Some(ColdStart::Restore(us)) => {
+            let (took, billed) = (milliseconds(us), billed_restore_ms(us));
+            put(&mut line, format_args!("Restore Duration: {took} ms\tBilled Restore Duration: {billed} ms\t"));
+        }
     }
     if let Some(status) = status_text(status, init_error) {
         put(&mut line, format_args!("{status}\t"));
@@ -48,15 +60,26 @@ pub fn report(report: &InvocationReport, billed_ms: u64, memory_mb: (u32, u64), 
     line
 }
 
-/// `INIT_REPORT` of an Init that failed.
+/// `INIT_REPORT`, where there is one: of an Init that failed, and of each before a Restore.
 #[must_use]
-pub fn init_report(report: &InitReport, init_error: &str) -> String {
+pub fn init_report(report: &InitReport, init_error: &str) -> Option<String> {
+    let took = milliseconds(report.duration_us);
     let phase = match report.phase {
         InitPhase::Init => "init",
         InitPhase::Invoke => "invoke",
     };
-    let mut line = format!("INIT_REPORT Init Duration: {} ms\tPhase: {phase}", milliseconds(report.duration_us));
-    if let Some(status) = status_text(report.status, init_error) {
+    match (status_text(report.status, init_error), report.init_type) {
+        (Some(status), _) => Some(format!("INIT_REPORT Init Duration: {took} ms\tPhase: {phase}\t{status}\n")),
+        (None, InitType::SnapStart) => Some(format!("INIT_REPORT Init Duration: {took} ms\n")),
+        (None, InitType::OnDemand) => None,
+    }
+}
+
+/// `RESTORE_REPORT`.
+#[must_use]
+pub fn restore_report(report: &RestoreReport, error: &str) -> String {
+    let mut line = format!("RESTORE_REPORT Restore Duration: {} ms", milliseconds(report.duration_us));
+    if let Some(status) = status_text(report.status, error) {
         put(&mut line, format_args!("\t{status}"));
     }
     line.push('\n');
@@ -128,13 +151,13 @@ mod tests {
 
     const ID: RequestId = RequestId(0x8476_a536_e9f4_11e8_9739_2dfe_598c_3fcd);
 
-    fn of(duration_us: u64, init_us: Option<u64>, status: Status) -> InvocationReport {
-        InvocationReport { request_id: ID, duration_us, init_us, status }
+    fn of(duration_us: u64, cold_start: Option<ColdStart>, status: Status) -> InvocationReport {
+        InvocationReport { request_id: ID, duration_us, cold_start, status }
     }
 
     #[test]
     fn a_cold_start_shows_its_init_after_the_memory() {
-        let line = report(&of(12_340, Some(80_000), Status::Success), 13, (128, 45), "");
+        let line = report(&of(12_340, Some(ColdStart::Init(80_000)), Status::Success), 13, (128, 45), "");
         assert_eq!(
             line,
             "REPORT RequestId: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\tDuration: 12.34 ms\tBilled Duration: 13 ms\t\
@@ -177,12 +200,36 @@ mod tests {
 
     #[test]
     fn an_init_that_failed_is_reported_by_phase() {
-        let timeout = InitReport { phase: InitPhase::Init, duration_us: 10_007_330, status: Status::Timeout };
-        assert_eq!(init_report(&timeout, ""), "INIT_REPORT Init Duration: 10007.33 ms\tPhase: init\tStatus: timeout\n");
-        let error = InitReport { phase: InitPhase::Invoke, duration_us: 5, status: Status::InitError };
+        let of = |init_type, phase, duration_us, status| {
+            let report = InitReport { init_type, phase, duration_us, status };
+            init_report(&report, "Runtime.ImportModuleError").unwrap_or_default()
+        };
+        let (demand, snap_start) = (InitType::OnDemand, InitType::SnapStart);
+        let timeout = "INIT_REPORT Init Duration: 10007.33 ms\tPhase: init\tStatus: timeout\n";
+        assert_eq!(of(demand, InitPhase::Init, 10_007_330, Status::Timeout), timeout);
         assert_eq!(
-            init_report(&error, "Runtime.ImportModuleError"),
+            of(demand, InitPhase::Invoke, 5, Status::InitError),
             "INIT_REPORT Init Duration: 0.01 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ImportModuleError\n"
+        );
+        assert_eq!(of(demand, InitPhase::Init, 5, Status::Success), "", "said in REPORT");
+        let success = "INIT_REPORT Init Duration: 9908.09 ms\n";
+        assert_eq!(of(snap_start, InitPhase::Init, 9_908_090, Status::Success), success);
+    }
+
+    #[test]
+    fn a_restore_is_reported_for_itself_and_with_the_invocation_after_it() {
+        // Recorded from AWS.
+        let line = report(&of(149_530, Some(ColdStart::Restore(162_640)), Status::Success), 313, (3_538, 163), "");
+        let end = "Max Memory Used: 163 MB\tRestore Duration: 162.64 ms\tBilled Restore Duration: 163 ms\t\n";
+        assert!(line.ends_with(end), "{line}");
+        let of =
+            |duration_us, status| restore_report(&RestoreReport { duration_us, status }, "Runtime.AfterRestoreError");
+        assert_eq!(of(511_250, Status::Success), "RESTORE_REPORT Restore Duration: 511.25 ms\n");
+        let timeout = "RESTORE_REPORT Restore Duration: 10000.12 ms\tStatus: timeout\n";
+        assert_eq!(of(10_000_120, Status::Timeout), timeout);
+        assert_eq!(
+            of(0, Status::InitError),
+            "RESTORE_REPORT Restore Duration: 0.00 ms\tStatus: error\tError Type: Runtime.AfterRestoreError\n"
         );
     }
 }

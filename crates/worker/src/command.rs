@@ -33,7 +33,7 @@ pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree) -> (Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_api::function::{Code, FunctionKey, LogFormat, Scope, State, UpdateStatus};
+    use hearth_api::function::{Code, FunctionKey, LogFormat, Scope, SnapStart, State, UpdateStatus};
     use hearth_core::ids::{AccountId, Region};
     use std::collections::BTreeMap;
     use std::path::{Path, PathBuf};
@@ -61,6 +61,7 @@ mod tests {
             passive: BTreeMap::new(),
             log_group: String::new(),
             log_format: LogFormat::Text,
+            snap_start: SnapStart::None,
             last_modified: String::new(),
             revision_id: Uuid::nil(),
             state: State::Active,

@@ -5,6 +5,7 @@
 
 use hearth_api::function::{FunctionVersion, LogFormat};
 use hearth_api::runtime_tree::RuntimeTree;
+use hearth_core::environment::InitType;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -67,9 +68,7 @@ pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree, log_str
         ("AWS_LAMBDA_FUNCTION_NAME", function.key.name.as_str()),
         ("AWS_LAMBDA_FUNCTION_VERSION", function.version.as_str()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string().as_str()),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", function.log_group.as_str()),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", function.init_type().name()),
         ("AWS_LAMBDA_RUNTIME_API", RUNTIME_API),
         ("_AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1"),
         ("_AWS_XRAY_DAEMON_PORT", "2000"),
@@ -77,6 +76,11 @@ pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree, log_str
         ("LAMBDA_TASK_ROOT", "/var/task"),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
     ]));
+    // What is in a snapshot knows of no log stream (documented).
+    if function.init_type() == InitType::OnDemand {
+        let group = function.log_group.as_str();
+        variables.extend(owned([("AWS_LAMBDA_LOG_GROUP_NAME", group), ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream)]));
+    }
     variables
 }
 

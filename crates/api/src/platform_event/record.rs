@@ -1,16 +1,14 @@
 //! Platform events and log lines as the Telemetry API and the Logs API word them, in each version of their schemas.
 
 use super::{Instance, PlatformEvent, Reported, Span, Trace};
-use hearth_core::environment::{InitPhase, InitReport, Status};
+use hearth_core::billing::billed_restore_ms;
+use hearth_core::environment::{ColdStart, InitPhase, InitReport, RestoreReport, Status};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_core::telemetry::{Api, Schema};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-
-/// The only way environments come to be as yet.
-const ON_DEMAND: &str = "on-demand";
 
 #[derive(Serialize)]
 struct Event<'a, T> {
@@ -27,18 +25,23 @@ enum Record<'a> {
     InitStart {
         initialization_type: &'static str,
         phase: &'static str,
-        runtime_version: &'a str,
-        runtime_version_arn: &'a str,
-        #[serde(flatten, skip_serializing_if = "Option::is_none")]
-        identity: Option<Identity<'a>>,
+        #[serde(flatten)]
+        instance: InstanceRecord<'a>,
     },
+    RestoreStart(InstanceRecord<'a>),
     Init {
         initialization_type: &'static str,
         phase: &'static str,
         #[serde(flatten, skip_serializing_if = "Option::is_none")]
         outcome: Option<Outcome<'a>>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        metrics: Option<InitMetrics>,
+        metrics: Option<PhaseMetrics>,
+    },
+    Restore {
+        #[serde(flatten)]
+        outcome: Outcome<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        metrics: Option<PhaseMetrics>,
     },
     Extension {
         name: &'a str,
@@ -94,6 +97,15 @@ enum Record<'a> {
     Text(String),
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InstanceRecord<'a> {
+    runtime_version: &'a str,
+    runtime_version_arn: &'a str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    identity: Option<Identity<'a>>,
+}
+
 /// What schema 2022-12-13 added.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -106,7 +118,7 @@ struct Identity<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct InitMetrics {
+struct PhaseMetrics {
     duration_ms: f64,
 }
 
@@ -128,6 +140,10 @@ struct Metrics {
     max_memory_used_mb: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     init_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restore_duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billed_restore_duration_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -157,6 +173,11 @@ struct Outcome<'a> {
 }
 
 impl<'a> Outcome<'a> {
+    fn of_restore(of: &RestoreReport, reported: &'a Reported) -> Self {
+        let Self { status, error_type } = Self::new(of.status, reported);
+        Self { status, error_type: of.error_type().or(error_type) }
+    }
+
     fn new(of: Status, reported: &'a Reported) -> Self {
         let reported = if of == Status::InitError { reported.as_deref() } else { None };
         Self { status: of.name(), error_type: of.fault().map(ErrorType::as_str).or(reported) }
@@ -169,16 +190,35 @@ impl PlatformEvent {
     pub fn record(&self, schema: Schema, time_ms: i64) -> Option<String> {
         let telemetry = schema.api() == Api::Telemetry;
         let (kind, record) = match self {
-            Self::InitStart(instance) if telemetry => ("platform.initStart", init_start(instance, schema)),
+            Self::InitStart(init_type, phase, of) if telemetry => {
+                let (initialization_type, phase, instance) =
+                    (init_type.name(), phase_name(*phase), instance(of, schema));
+                ("platform.initStart", Record::InitStart { initialization_type, phase, instance })
+            }
             Self::InitRuntimeDone(done, reported) if telemetry => {
                 ("platform.initRuntimeDone", init(done, Some(Outcome::new(done.status, reported)), None))
             }
             Self::InitReport(done, reported) if telemetry => {
                 let outcome = (schema > Schema::Telemetry20220701).then(|| Outcome::new(done.status, reported));
-                let metrics = InitMetrics { duration_ms: milliseconds(done.duration_us) };
-                ("platform.initReport", init(done, outcome, Some(metrics)))
+                ("platform.initReport", init(done, outcome, Some(metrics(done.duration_us))))
             }
-            Self::InitStart(_) | Self::InitRuntimeDone(..) | Self::InitReport(..) => return None,
+            Self::RestoreStart(of) if telemetry => {
+                ("platform.restoreStart", Record::RestoreStart(instance(of, schema)))
+            }
+            Self::RestoreRuntimeDone(done, reported) if telemetry => {
+                let outcome = Outcome::of_restore(done, reported);
+                ("platform.restoreRuntimeDone", Record::Restore { outcome, metrics: None })
+            }
+            Self::RestoreReport(done, reported) if telemetry => {
+                let (outcome, metrics) = (Outcome::of_restore(done, reported), Some(metrics(done.duration_us)));
+                ("platform.restoreReport", Record::Restore { outcome, metrics })
+            }
+            Self::InitStart(..)
+            | Self::InitRuntimeDone(..)
+            | Self::InitReport(..)
+            | Self::RestoreStart(_)
+            | Self::RestoreRuntimeDone(..)
+            | Self::RestoreReport(..) => return None,
             Self::Extension(extension) => {
                 let (name, state) = (extension.name(), extension.state_after_init().name());
                 let (events, error_type) = (extension.events().collect(), extension.error_type());
@@ -213,12 +253,15 @@ impl PlatformEvent {
             }
             Self::End(request_id) => ("platform.end", Record::End { request_id: *request_id }),
             Self::Report { report, reported, billed_ms, memory_mb, spans, trace } => {
+                let restore_us = report.cold_start.and_then(ColdStart::restore_us);
                 let metrics = Metrics {
                     duration_ms: milliseconds(report.duration_us),
                     billed_duration_ms: *billed_ms,
                     memory_size_mb: memory_mb.0,
                     max_memory_used_mb: memory_mb.1,
-                    init_duration_ms: report.init_us.map(milliseconds),
+                    init_duration_ms: report.cold_start.and_then(ColdStart::init_us).map(milliseconds),
+                    restore_duration_ms: restore_us.map(milliseconds),
+                    billed_restore_duration_ms: restore_us.map(billed_restore_ms),
                 };
                 let record = Record::Report {
                     request_id: report.request_id,
@@ -265,24 +308,26 @@ pub fn logged(record: LoggedRecord<'_>, schema: Schema, time_ms: i64) -> String 
     }
 }
 
-fn init_start(instance: &Instance, schema: Schema) -> Record<'_> {
+fn instance(instance: &Instance, schema: Schema) -> InstanceRecord<'_> {
     let identity = Identity {
         function_name: &instance.function_name,
         function_version: &instance.function_version,
         instance_id: &instance.log_stream,
         instance_max_memory: u64::from(instance.memory_mb) << 20,
     };
-    Record::InitStart {
-        initialization_type: ON_DEMAND,
-        phase: phase_name(instance.phase),
+    InstanceRecord {
         runtime_version: &instance.runtime_version,
         runtime_version_arn: &instance.runtime_version_arn,
         identity: (schema > Schema::Telemetry20220701).then_some(identity),
     }
 }
 
-fn init<'a>(report: &InitReport, outcome: Option<Outcome<'a>>, metrics: Option<InitMetrics>) -> Record<'a> {
-    Record::Init { initialization_type: ON_DEMAND, phase: phase_name(report.phase), outcome, metrics }
+const fn metrics(duration_us: u64) -> PhaseMetrics {
+    PhaseMetrics { duration_ms: milliseconds(duration_us) }
+}
+
+fn init<'a>(report: &InitReport, outcome: Option<Outcome<'a>>, metrics: Option<PhaseMetrics>) -> Record<'a> {
+    Record::Init { initialization_type: report.init_type.name(), phase: phase_name(report.phase), outcome, metrics }
 }
 
 const fn phase_name(phase: InitPhase) -> &'static str {
@@ -310,7 +355,7 @@ fn json(event: &impl Serialize) -> String {
 }
 
 /// Exact up to many years.
-fn milliseconds(us: u64) -> f64 {
+const fn milliseconds(us: u64) -> f64 {
     us as f64 / 1_000.0
 }
 

@@ -1,6 +1,7 @@
 //! Each event, member by member, in the schemas that differ.
 
 use super::*;
+use hearth_core::environment::{ColdStart, Status};
 use hearth_core::error::ErrorType;
 use hearth_core::telemetry::Cause;
 use proptest::prelude::*;
@@ -33,15 +34,15 @@ fn runtime_done(status: Status) -> PlatformEvent {
 
 #[test]
 fn an_init_start_names_the_instance_since_2022_12_13() {
-    let event = PlatformEvent::InitStart(Instance {
-        phase: InitPhase::Init,
+    let instance = Instance {
         runtime_version: "python:3.11.v1".to_owned(),
         runtime_version_arn: "arn:aws:lambda:us-east-1::runtime:ab".to_owned(),
         function_name: "f".to_owned(),
         function_version: "$LATEST".to_owned(),
         log_stream: "2026/11/13/[$LATEST]ab".to_owned(),
         memory_mb: 256,
-    });
+    };
+    let event = PlatformEvent::InitStart(InitType::OnDemand, InitPhase::Init, instance.clone());
     let first = concat!(
         r#"initStart","record":{"initializationType":"on-demand","phase":"init","#,
         r#""runtimeVersion":"python:3.11.v1","runtimeVersionArn":"arn:aws:lambda:us-east-1::runtime:ab""#,
@@ -53,12 +54,58 @@ fn an_init_start_names_the_instance_since_2022_12_13() {
     assert_eq!(record(&event, Schema::Telemetry20220701).unwrap(), format!("{first}}}"));
     assert_eq!(latest(&event), format!("{first}{since}"));
     assert_eq!(record(&event, Schema::Logs20210318), None);
+    let restore = PlatformEvent::RestoreStart(instance);
+    let of_restore = first.replace(
+        r#"initStart","record":{"initializationType":"on-demand","phase":"init","#,
+        r#"restoreStart","record":{"#,
+    );
+    assert_eq!(latest(&restore), format!("{of_restore}{since}"));
+    assert_eq!(record(&restore, Schema::Logs20210318), None);
+}
+
+#[test]
+fn a_restore_has_its_status_and_its_length() {
+    let of = |status| {
+        let (report, reported) =
+            (RestoreReport { duration_us: 15_190, status }, Some("Runtime.AfterRestoreError".to_owned()));
+        let done = PlatformEvent::RestoreRuntimeDone(report, reported.clone());
+        [latest(&done), latest(&PlatformEvent::RestoreReport(report, reported))]
+    };
+    let expected = |status: &str| {
+        let metrics = r#""metrics":{"durationMs":15.19}"#;
+        [
+            format!(r#"restoreRuntimeDone","record":{{{status}}}"#),
+            format!(r#"restoreReport","record":{{{status},{metrics}}}"#),
+        ]
+    };
+    assert_eq!(of(Status::Success), expected(r#""status":"success""#));
+    let timeout = r#""status":"timeout","errorType":"Runtime.RestoreHookUserTimeout""#;
+    assert_eq!(of(Status::Timeout), expected(timeout));
+    assert_eq!(of(Status::InitError), expected(r#""status":"error","errorType":"Runtime.AfterRestoreError""#));
+    let exit = Status::Error(ErrorType::RuntimeExitError);
+    assert_eq!(of(exit), expected(r#""status":"error","errorType":"Runtime.ExitError""#));
+}
+
+#[test]
+fn a_report_after_a_restore_has_its_length_and_what_is_billed_of_it() {
+    let cold_start = Some(ColdStart::Restore(162_640));
+    let report = InvocationReport { request_id: ID, duration_us: 149_530, cold_start, status: Status::Success };
+    let event = PlatformEvent::Report {
+        report,
+        reported: None,
+        billed_ms: 313,
+        memory_mb: (128, 45),
+        spans: vec![],
+        trace: None,
+    };
+    let restore = r#""restoreDurationMs":162.64,"billedRestoreDurationMs":163}"#;
+    assert!(latest(&event).contains(&format!(r#""maxMemoryUsedMB":45,{restore}"#)), "{}", latest(&event));
 }
 
 #[test]
 fn a_report_has_microseconds_and_the_status() {
-    let report =
-        InvocationReport { request_id: ID, duration_us: 12_345, init_us: Some(80_001), status: Status::Success };
+    let cold_start = Some(ColdStart::Init(80_001));
+    let report = InvocationReport { request_id: ID, duration_us: 12_345, cold_start, status: Status::Success };
     let (reported, memory_mb, spans, trace) = (None, (128, 45), vec![SPAN], None);
     let event = PlatformEvent::Report { report, reported, billed_ms: 93, memory_mb, spans, trace };
     let metrics = concat!(
@@ -89,7 +136,8 @@ fn a_failure_names_its_type_and_a_timeout_has_none() {
 
 #[test]
 fn an_init_is_reported_by_phase() {
-    let report = InitReport { phase: InitPhase::Invoke, duration_us: 5_500, status: Status::Success };
+    let init_type = InitType::OnDemand;
+    let report = InitReport { init_type, phase: InitPhase::Invoke, duration_us: 5_500, status: Status::Success };
     let (kind, done) =
         (r#""initializationType":"on-demand","phase":"invoke""#, PlatformEvent::InitReport(report, None));
     assert_eq!(
@@ -100,6 +148,9 @@ fn an_init_is_reported_by_phase() {
     assert_eq!(first, format!(r#"initReport","record":{{{kind},"metrics":{{"durationMs":5.5}}}}"#));
     let runtime = PlatformEvent::InitRuntimeDone(report, None);
     assert_eq!(latest(&runtime), format!(r#"initRuntimeDone","record":{{{kind},"status":"success"}}"#));
+    let restored = InitReport { init_type: InitType::SnapStart, phase: InitPhase::Init, ..report };
+    let runtime = latest(&PlatformEvent::InitRuntimeDone(restored, None));
+    assert!(runtime.contains(r#""initializationType":"snap-start","phase":"init""#), "{runtime}");
 }
 
 #[test]
@@ -162,7 +213,7 @@ fn a_trace_is_named_where_it_is_sampled() {
     let member = format!(r#""tracing":{{"type":"X-Amzn-Trace-Id","value":"{value}"}}"#);
     let start = PlatformEvent::Start { request_id: ID, version: "1".to_owned(), trace: trace() };
     assert_eq!(latest(&start), format!(r#"start","record":{{{REQUEST},"version":"1",{member}}}"#));
-    let report = InvocationReport { request_id: ID, duration_us: 1, init_us: None, status: Status::Success };
+    let report = InvocationReport { request_id: ID, duration_us: 1, cold_start: None, status: Status::Success };
     let (reported, spans) = (None, Vec::new());
     let report = PlatformEvent::Report { report, reported, billed_ms: 1, memory_mb: (1, 1), spans, trace: trace() };
     let mut done = runtime_done(Status::Success);

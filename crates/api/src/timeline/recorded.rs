@@ -2,7 +2,7 @@
 
 use super::{Activity, Init, Invocation, Lane, Report, Span};
 use hearth_core::billing::{Rule, billed_ms};
-use hearth_core::environment::{InitReport, InvocationReport, Moment, Status, timeline};
+use hearth_core::environment::{ColdStart, InitReport, InvocationReport, Moment, Status, timeline};
 
 impl Span {
     /// Of an environment that was made at `created`.
@@ -37,8 +37,9 @@ impl Report {
     fn recorded(report: InvocationReport, rule: Rule) -> Self {
         Self {
             duration_us: report.duration_us,
-            billed_ms: billed_ms(rule, report.duration_us, report.init_us),
-            init_us: report.init_us,
+            billed_ms: billed_ms(rule, report.duration_us, report.cold_start),
+            init_us: report.cold_start.and_then(ColdStart::init_us),
+            restore_us: report.cold_start.and_then(ColdStart::restore_us),
             status: report.status.name().to_owned(),
             error_type: error_type(report.status),
         }
@@ -74,6 +75,7 @@ impl From<timeline::Activity> for Activity {
             A::Create => Self::Create,
             A::Cold => Self::Cold,
             A::Init => Self::Init,
+            A::Restore => Self::Restore,
             A::Invoke(number) => Self::Invoke(number),
             A::Frozen => Self::Frozen,
             A::Reset => Self::Reset,
@@ -97,8 +99,8 @@ mod tests {
 
     #[test]
     fn a_report_is_told_with_what_it_costs() {
-        let report =
-            |status| InvocationReport { request_id: RequestId(7), duration_us: 1_200, init_us: Some(80_000), status };
+        let cold_start = Some(ColdStart::Init(80_000));
+        let report = |status| InvocationReport { request_id: RequestId(7), duration_us: 1_200, cold_start, status };
         let timeout = Report::recorded(report(Status::Timeout), Rule::Current);
         assert_eq!((timeout.billed_ms, timeout.status.as_str(), timeout.error_type), (82, "timeout", None));
         let exit = Report::recorded(report(Status::Error(ErrorType::RuntimeExitError)), Rule::Classic);

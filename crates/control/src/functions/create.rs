@@ -11,7 +11,7 @@ use crate::lambda::Call;
 use crate::layers::of_function;
 use crate::members::{Members, flag, text};
 use hearth_api::error::ApiError;
-use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, State, UpdateStatus};
+use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, SnapStart, State, UpdateStatus};
 use hearth_core::limits::{EPHEMERAL_STORAGE_MB, MEMORY_MB, TIMEOUT_S};
 use hearth_store::{FunctionRecord, StoreError};
 use serde_json::Value;
@@ -59,6 +59,7 @@ fn blank(key: FunctionKey) -> FunctionVersion {
     FunctionVersion {
         log_group: format!("/aws/lambda/{}", key.name),
         log_format: LogFormat::Text,
+        snap_start: SnapStart::None,
         key,
         version: LATEST.to_owned(),
         incarnation: Uuid::new_v4(),

@@ -23,6 +23,7 @@ pub(crate) mod resolve;
 mod settings;
 pub(crate) mod settle;
 mod shape;
+mod snap_start;
 mod tags;
 pub(crate) mod target;
 mod unconfigured;

@@ -1,9 +1,10 @@
 //! The settings of a function that can be changed: read from a request into a [`FunctionVersion`], with the rules that
 //! the model does not know.
 
+use super::snap_start;
 use crate::members::{Members, number, object, owned, text};
 use hearth_api::error::ApiError;
-use hearth_api::function::{FunctionVersion, LogFormat};
+use hearth_api::function::{FunctionVersion, LogFormat, SnapStart};
 use hearth_core::limits::ENVIRONMENT_VARIABLES_BYTES;
 use hearth_core::logging::LogLevel;
 use serde_json::Value;
@@ -53,6 +54,11 @@ pub(super) fn apply(members: &Members, version: &mut FunctionVersion) -> Result<
         version.log_format = log_format(logging, version.log_format)?;
         replace(&mut version.log_group, owned(logging, "LogGroup").filter(|group| !group.is_empty()));
     }
+    if let Some(apply_on) = object(members, "SnapStart").and_then(|snap_start| text(snap_start, "ApplyOn")) {
+        version.snap_start =
+            if apply_on == "PublishedVersions" { SnapStart::PublishedVersions } else { SnapStart::None };
+    }
+    snap_start::check(version)?;
     if let Some(environment) = object(members, "Environment") {
         version.environment = Some(variables(environment)?);
     }

@@ -1,7 +1,8 @@
 //! `FunctionConfiguration`: what every read and every change of a function answers.
 
 use crate::members::Members;
-use hearth_api::function::{FunctionVersion, LogFormat, State, UpdateStatus};
+use hearth_api::function::{FunctionVersion, LogFormat, SnapStart, State, UpdateStatus};
+use hearth_core::environment::InitType;
 use serde_json::{Map, Value, json};
 
 /// How much of a configuration is shown.
@@ -50,12 +51,24 @@ pub(super) fn configuration(version: &FunctionVersion, qualifier: Option<&str>, 
     put(&mut out, "PackageType", "Zip");
     put(&mut out, "Architectures", passive(version, "Architectures", || json!([super::unsupported::architecture()])));
     put(&mut out, "EphemeralStorage", json!({ "Size": version.ephemeral_storage_mb }));
-    put(&mut out, "SnapStart", json!({ "ApplyOn": "None", "OptimizationStatus": "Off" }));
+    put(&mut out, "SnapStart", snap_start(version));
     if view == View::Full {
         put(&mut out, "RuntimeVersionConfig", json!({ "RuntimeVersionArn": runtime_version_arn(version) }));
     }
     put(&mut out, "LoggingConfig", logging(version));
     Value::Object(out)
+}
+
+fn snap_start(version: &FunctionVersion) -> Value {
+    let apply_on = match version.snap_start {
+        SnapStart::None => "None",
+        SnapStart::PublishedVersions => "PublishedVersions",
+    };
+    let status = match version.init_type() {
+        InitType::OnDemand => "Off",
+        InitType::SnapStart => "On",
+    };
+    json!({ "ApplyOn": apply_on, "OptimizationStatus": status })
 }
 
 fn logging(version: &FunctionVersion) -> Value {

@@ -24,7 +24,6 @@ pub(super) fn check(members: &Members) -> Result<(), ApiError> {
         ("CodeSigningConfigArn", filled(members, "CodeSigningConfigArn")),
         ("ImageConfig", filled(members, "ImageConfig")),
         ("PackageType Image", text(members, "PackageType") == Some("Image")),
-        ("SnapStart", object(members, "SnapStart").is_some_and(|it| text(it, "ApplyOn") == Some("PublishedVersions"))),
         ("DurableConfig", filled(members, "DurableConfig")),
         ("CapacityProviderConfig", filled(members, "CapacityProviderConfig")),
         ("TenancyConfig", filled(members, "TenancyConfig")),

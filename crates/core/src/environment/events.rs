@@ -1,6 +1,6 @@
 //! What the lifecycle is told, and what it has its driver do.
 
-use super::{Call, InitReport, InvocationReport, Moment, Outcome, Reason, RuntimeDone};
+use super::{Call, InitReport, InvocationReport, Moment, Outcome, Reason, RestoreReport, RuntimeDone};
 use crate::error::ErrorType;
 use crate::ids::RequestId;
 
@@ -34,6 +34,10 @@ pub enum Event {
     },
     /// The runtime reported that Init failed; it will exit.
     InitError,
+    /// The runtime is ready to be restored (SnapStart).
+    RestoreNext,
+    /// The runtime reported that Restore failed; it will exit.
+    RestoreError,
     /// The runtime of this generation ended unasked, or could not be launched.
     RuntimeFailed {
         /// Which launch.
@@ -124,9 +128,16 @@ pub enum Action {
     Report(InvocationReport),
     /// Say that the runtime's part of Init is over: once for each launch whose Init has an end, before its report.
     InitRuntimeDone(InitReport),
-    /// Say how Init went: exactly once for each launch whose Init has an end. (In text format, AWS's log shows failures
-    /// only.)
+    /// Say how Init went: exactly once for each launch whose Init has an end.
     ReportInit(InitReport),
+    /// Say that Restore begins: once for each Init that has gone well (SnapStart).
+    LogRestoreStart,
+    /// Tell the runtime that it has been restored: it waits for that.
+    Restore,
+    /// Say that the runtime's part of Restore is over: once for each Restore, before its report.
+    RestoreRuntimeDone(RestoreReport),
+    /// Say how Restore went: once for each.
+    ReportRestore(RestoreReport),
     /// Freeze the sandbox.
     Freeze,
     /// Thaw the sandbox.

@@ -8,6 +8,10 @@ const ID: RequestId = RequestId(7);
 const CALL: Call = Call { request_id: ID, timeout_ms: 3_000 };
 const ONE: ExtensionId = ExtensionId(1);
 
+fn init_report(status: Status) -> InitReport {
+    InitReport { init_type: InitType::OnDemand, phase: InitPhase::Init, duration_us: 10_000, status }
+}
+
 /// An external extension, and when things happen to it.
 struct Stage(ExecutionEnvironment);
 
@@ -49,7 +53,7 @@ impl Stage {
 #[test]
 fn work_after_the_answer_counts_and_the_end_goes_step_by_step() {
     let mut stage = Stage::registered();
-    let done = InitReport { phase: InitPhase::Init, duration_us: 10_000, status: Status::Success };
+    let done = init_report(Status::Success);
     assert_eq!(stage.event(10, Event::Next), [Action::InitRuntimeDone(done)], "Init waits for the extension");
     assert!(stage.next(40).contains(&Action::Freeze));
     let out = stage.event(100, Event::Invoke(CALL));
@@ -60,7 +64,7 @@ fn work_after_the_answer_counts_and_the_end_goes_step_by_step() {
     let done = RuntimeDone { request_id: ID, status: Status::Success };
     assert_eq!(stage.event(111, Event::Next), [Action::RuntimeDone(done)], "the report waits");
     let report = Stage::report(&stage.next(150)).unwrap();
-    assert_eq!((report.duration_us, report.init_us), (50_000, Some(40_000)));
+    assert_eq!((report.duration_us, report.cold_start), (50_000, Some(ColdStart::Init(40_000))));
 
     let first = stage.event(1_000, Event::Retire);
     assert_eq!(first, [Action::Thaw, Action::Arm(Moment(1_600_000)), Action::EndRuntime]);
@@ -93,5 +97,5 @@ fn the_first_fatal_error_wins() {
     stage.0.extension_failed(ONE, Failure::Init, "Extension.Why").unwrap();
     let out = stage.exit(10);
     let status = Status::Error(ErrorType::ExtensionInitError);
-    assert!(out.contains(&Action::ReportInit(InitReport { phase: InitPhase::Init, duration_us: 10_000, status })));
+    assert!(out.contains(&Action::ReportInit(init_report(status))));
 }

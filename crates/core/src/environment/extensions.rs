@@ -42,6 +42,7 @@ impl ExecutionEnvironment {
         match self.phase {
             Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. } => Ok(extension.name()),
             Phase::Cold
+            | Phase::Restore { .. }
             | Phase::Idle
             | Phase::Invoke { .. }
             | Phase::Stopping { .. }
@@ -71,6 +72,7 @@ impl ExecutionEnvironment {
             }
             Phase::Cold
             | Phase::Init { .. }
+            | Phase::Restore { .. }
             | Phase::Idle
             | Phase::Invoke { .. }
             | Phase::Stopping { .. }
@@ -162,8 +164,8 @@ impl ExecutionEnvironment {
     }
 
     /// The runtime's part of Init is over.
-    pub(super) fn init_runtime_done(phase: InitPhase, duration_us: u64, status: Status, out: &mut Vec<Action>) {
-        out.push(Action::InitRuntimeDone(InitReport { phase, duration_us, status }));
+    pub(super) fn init_runtime_done(&self, phase: InitPhase, duration_us: u64, status: Status, out: &mut Vec<Action>) {
+        out.push(Action::InitRuntimeDone(InitReport { init_type: self.init_type, phase, duration_us, status }));
     }
 
     /// Init is over before its time, in this step of it.
@@ -176,14 +178,14 @@ impl ExecutionEnvironment {
         out: &mut Vec<Action>,
     ) {
         // Who waits has been done, and well.
-        if step != Step::Waiting {
-            Self::init_runtime_done(phase, duration_us, status, out);
+        if !matches!(step, Step::Waiting(_)) {
+            self.init_runtime_done(phase, duration_us, status, out);
         }
         self.report_init(phase, duration_us, status, out);
     }
 
     pub(super) fn report_init(&self, phase: InitPhase, duration_us: u64, status: Status, out: &mut Vec<Action>) {
         self.log_extensions(out);
-        out.push(Action::ReportInit(InitReport { phase, duration_us, status }));
+        out.push(Action::ReportInit(InitReport { init_type: self.init_type, phase, duration_us, status }));
     }
 }

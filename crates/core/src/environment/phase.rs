@@ -46,6 +46,15 @@ pub enum Phase {
         /// The invocation that waits for it.
         waiting: Option<Call>,
     },
+    /// The runtime runs its hooks after what stands for a restored snapshot (SnapStart).
+    Restore {
+        /// When it must have asked for its first event.
+        deadline: Moment,
+        /// When it was told.
+        started: Moment,
+        /// The invocation that waits for it.
+        waiting: Option<Call>,
+    },
     /// Frozen, waiting for work.
     Idle,
     /// One invocation in flight.
@@ -118,7 +127,7 @@ impl Stage {
     pub const fn is_answered(self) -> bool {
         match self {
             Self::Init { step: Step::Reported } | Self::Answered { .. } | Self::Extensions { .. } => true,
-            Self::Init { step: Step::Registering | Step::Loading | Step::Waiting }
+            Self::Init { step: Step::Registering | Step::Loading | Step::Waiting(_) }
             | Self::Running
             | Self::Responding => false,
         }
@@ -134,8 +143,17 @@ pub enum Step {
     Loading,
     /// The runtime has reported that it failed, and will exit.
     Reported,
-    /// The runtime has asked for its first event; some extension has not.
-    Waiting,
+    /// The runtime has loaded the function; some extension has not asked for an event.
+    Waiting(Asked),
+}
+
+/// What a runtime that has loaded the function has asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Its first event.
+    Next,
+    /// To be restored (SnapStart): it has hooks to run.
+    Restore,
 }
 
 /// Why processes are told that it is over.
@@ -198,6 +216,7 @@ impl Phase {
     pub const fn deadline(self) -> Option<Moment> {
         match self {
             Self::Init { deadline, .. }
+            | Self::Restore { deadline, .. }
             | Self::Invoke { deadline, .. }
             | Self::Stopping { deadline, .. }
             | Self::Reset { deadline, .. } => Some(deadline),
@@ -212,6 +231,7 @@ impl Phase {
             Self::Invoke { call, .. } => Some(call.request_id),
             Self::Cold
             | Self::Init { .. }
+            | Self::Restore { .. }
             | Self::Idle
             | Self::Stopping { .. }
             | Self::Reset { .. }
@@ -226,6 +246,7 @@ impl Phase {
         match self {
             Self::Cold => "Cold",
             Self::Init { .. } => "Init",
+            Self::Restore { .. } => "Restore",
             Self::Idle => "Idle",
             Self::Invoke { .. } => "Invoke",
             Self::Stopping { .. } => "Stopping",

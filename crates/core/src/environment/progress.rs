@@ -1,10 +1,9 @@
 //! From one step of the lifecycle to the next: launches, the event handed out, what a report says.
 
 use super::{
-    Action, Answer, Call, ExecutionEnvironment, InitPhase, InvocationReport, Moment, Outcome, Phase, RuntimeDone,
-    Stage, Status, Step,
+    Action, Answer, Asked, Call, ColdStart, ExecutionEnvironment, InitPhase, InitType, InvocationReport, Moment, Phase,
+    RuntimeDone, Stage, Status, Step,
 };
-use crate::error::ErrorType;
 
 impl ExecutionEnvironment {
     pub(super) fn launch(&mut self, phase: InitPhase, deadline: Moment, out: &mut Vec<Action>) -> Step {
@@ -19,22 +18,62 @@ impl ExecutionEnvironment {
     /// Init inside an invocation: it counts as Duration, not as Init Duration.
     pub(super) fn launch_inside(&mut self, now: Moment, call: Call, out: &mut Vec<Action>) -> Phase {
         let deadline = now.plus_ms(call.timeout_ms);
-        self.init_us = None;
+        self.cold_start = None;
         let step = self.launch(InitPhase::Invoke, deadline, out);
         Phase::Invoke { call, deadline, started: now, stage: Stage::Init { step } }
     }
 
-    /// Everybody has asked for the first event.
+    /// Init in a phase of its own.
+    pub(super) fn launch_ahead(&mut self, now: Moment, waiting: Option<Call>, out: &mut Vec<Action>) -> Phase {
+        let deadline = now.plus_ms(self.init_max_ms);
+        let step = self.launch(InitPhase::Init, deadline, out);
+        Phase::Init { deadline, started: now, step, waiting }
+    }
+
+    /// The runtime has loaded the function.
+    pub(super) fn loaded(
+        &mut self,
+        now: Moment,
+        (deadline, started): (Moment, Moment),
+        asked: Asked,
+        waiting: Option<Call>,
+        out: &mut Vec<Action>,
+    ) -> Phase {
+        self.extensions.close();
+        self.init_runtime_done(InitPhase::Init, now.since(started), Status::Success, out);
+        if self.extensions.are_ready() {
+            self.initialised(now, started, asked, waiting, out)
+        } else {
+            Phase::Init { deadline, started, step: Step::Waiting(asked), waiting }
+        }
+    }
+
+    /// Everybody has asked for the first event, or the runtime to be restored.
     pub(super) fn initialised(
         &mut self,
         now: Moment,
         started: Moment,
+        asked: Asked,
         waiting: Option<Call>,
         out: &mut Vec<Action>,
     ) -> Phase {
         let duration_us = now.since(started);
-        self.init_us = Some(duration_us);
         self.report_init(InitPhase::Init, duration_us, Status::Success, out);
+        match self.init_type {
+            InitType::OnDemand => self.ready(now, ColdStart::Init(duration_us), waiting, out),
+            InitType::SnapStart => self.restore(now, asked, waiting, out),
+        }
+    }
+
+    /// The environment has come up.
+    pub(super) fn ready(
+        &mut self,
+        now: Moment,
+        cold_start: ColdStart,
+        waiting: Option<Call>,
+        out: &mut Vec<Action>,
+    ) -> Phase {
+        self.cold_start = Some(cold_start);
         match waiting {
             Some(call) => self.begin(now, call, None, out),
             None => self.rest(now, out),
@@ -98,11 +137,7 @@ impl ExecutionEnvironment {
         status: Status,
         out: &mut Vec<Action>,
     ) -> InvocationReport {
-        let outcome = match status {
-            Status::Timeout => Outcome::Failed(ErrorType::SandboxTimedout),
-            Status::Error(fault) => Outcome::Failed(fault),
-            Status::Success | Status::InitError => Outcome::InitError,
-        };
+        let outcome = status.outcome();
         let status = match stage {
             // The first fatal error wins.
             Stage::Init { step: Step::Reported } if status != Status::Timeout => Status::InitError,
@@ -128,6 +163,6 @@ impl ExecutionEnvironment {
 
     pub(super) fn report(&mut self, call: Call, duration_us: u64, status: Status) -> InvocationReport {
         let duration_us = duration_us.min(call.timeout_ms.saturating_mul(1_000));
-        InvocationReport { request_id: call.request_id, duration_us, init_us: self.init_us.take(), status }
+        InvocationReport { request_id: call.request_id, duration_us, cold_start: self.cold_start.take(), status }
     }
 }

@@ -8,6 +8,17 @@ use crate::error::ErrorType;
 use crate::limits::KILL_MAX_MS;
 
 impl ExecutionEnvironment {
+    /// All processes end, and the environment with them: it is of no use.
+    pub(super) fn give_up(
+        &mut self,
+        now: Moment,
+        reason: Reason,
+        report: Option<InvocationReport>,
+        out: &mut Vec<Action>,
+    ) -> Phase {
+        self.stop(now, Ending { reason, report, next: None, then: Then::Shutdown }, out)
+    }
+
     /// All processes end; sandbox, `/tmp` and listener stay.
     pub(super) fn reset(
         &mut self,
@@ -31,7 +42,7 @@ impl ExecutionEnvironment {
         if phase == Phase::Idle && self.extensions.shutdown_budget_ms().is_some() {
             out.push(Action::Thaw);
         }
-        self.stop(now, Ending { reason: Reason::Spindown, report, next: None, then: Then::Shutdown }, out)
+        self.give_up(now, Reason::Spindown, report, out)
     }
 
     fn stop(&mut self, now: Moment, ending: Ending, out: &mut Vec<Action>) -> Phase {

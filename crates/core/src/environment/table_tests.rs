@@ -29,12 +29,12 @@ fn transition_table() -> String {
         ("Init, external extensions register", init(Step::Registering, None)),
         ("Init", init(Step::Loading, None)),
         ("Init, invocation waits", init(Step::Loading, Some(CALL))),
-        ("Init, extensions not ready", init(Step::Waiting, None)),
+        ("Init, extensions not ready", init(Step::Waiting(Asked::Next), None)),
         ("Idle (frozen)", Phase::Idle),
         ("Invoke, Init inside: external extensions register", invoke(Stage::Init { step: Step::Registering })),
         ("Invoke, Init inside", invoke(Stage::Init { step: Step::Loading })),
         ("Invoke, Init failed", invoke(Stage::Init { step: Step::Reported })),
-        ("Invoke, Init inside: extensions not ready", invoke(Stage::Init { step: Step::Waiting })),
+        ("Invoke, Init inside: extensions not ready", invoke(Stage::Init { step: Step::Waiting(Asked::Next) })),
         ("Invoke, running", invoke(Stage::Running)),
         ("Invoke, responding", invoke(Stage::Responding)),
         ("Invoke, answered", invoke(Stage::Answered { answer: Answer::Accepted })),
@@ -46,6 +46,18 @@ fn transition_table() -> String {
         ("Shutdown", Phase::Shutdown { report: None }),
         ("Gone", Phase::Gone),
     ];
+    let restore = |waiting| Phase::Restore { deadline, started, waiting };
+    let of_snap_start = [
+        ("SnapStart: Init", init(Step::Loading, None)),
+        ("SnapStart: Init, extensions not ready", init(Step::Waiting(Asked::Restore), None)),
+        ("SnapStart: Restore", restore(None)),
+        ("SnapStart: Restore, invocation waits", restore(Some(CALL))),
+        ("SnapStart: Idle (frozen)", Phase::Idle),
+        ("SnapStart: Invoke, running", invoke(Stage::Running)),
+    ];
+    let on_demand = phases.map(|(name, phase)| (name, InitType::OnDemand, phase));
+    let of_snap_start = of_snap_start.map(|(name, phase)| (name, InitType::SnapStart, phase));
+    let phases = on_demand.into_iter().chain(of_snap_start);
     let fault = ErrorType::RuntimeExitError;
     let events = [
         ("Start", Event::Start),
@@ -55,6 +67,8 @@ fn transition_table() -> String {
         ("RespondBegin", Event::RespondBegin { request_id: ID }),
         ("RespondEnd", Event::RespondEnd { request_id: ID, answer: Answer::Accepted }),
         ("InitError", Event::InitError),
+        ("RestoreNext", Event::RestoreNext),
+        ("RestoreError", Event::RestoreError),
         ("RuntimeFailed", Event::RuntimeFailed { generation: 1, fault }),
         ("Registered", Event::Registered),
         ("ExtensionsReady", Event::ExtensionsReady),
@@ -73,16 +87,20 @@ fn transition_table() -> String {
          As it is without extensions. Where some have registered, a Next that would end Init or Invoke waits for them\n\
          (extensions not ready), `Notify` comes before Dispatch, and what leads to Reset or Shutdown leads to Stopping first:\n\
          the runtime gets SIGTERM (500 ms with internal extensions only, else 600), then those external extensions that have\n\
-         registered for it the SHUTDOWN event (2,000 ms for all), then follow Kill or Terminate.\n\n| phase |",
+         registered for it the SHUTDOWN event (2,000 ms for all), then follow Kill or Terminate.\n\n\
+         The rows of SnapStart are those in which an environment of it differs: each initialises itself (130 s, or the function\n\
+         timeout if that is longer) and is taken for restored at once (10 s); there is no Reset, it ends, and the next invocation\n\
+         gets another.\n\n| phase |",
     );
     for (name, _) in events {
         write!(table, " {name} |").unwrap();
     }
     writeln!(table, "\n|{}", " --- |".repeat(events.len() + 1)).unwrap();
-    for (name, phase) in phases {
+    for (name, init_type, phase) in phases {
         write!(table, "| **{name}** |").unwrap();
         for (_, event) in events {
-            let mut environment = ExecutionEnvironment { phase, generation: 1, ..ExecutionEnvironment::new() };
+            let blank = ExecutionEnvironment::of(init_type, CALL.timeout_ms, Extensions::default());
+            let mut environment = ExecutionEnvironment { phase, generation: 1, ..blank };
             let mut out = Vec::new();
             let cell = match environment.handle(Moment(0), event, &mut out) {
                 Err(_) => "–".to_owned(),

@@ -25,6 +25,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         3 => id().prop_map(|request_id| Event::RespondBegin { request_id }),
         3 => (id(), answer()).prop_map(|(request_id, answer)| Event::RespondEnd { request_id, answer }),
         1 => Just(Event::InitError),
+        4 => Just(Event::RestoreNext),
+        1 => Just(Event::RestoreError),
         2 => (0u32..2).prop_map(|age| Event::RuntimeFailed { generation: age, fault: ErrorType::RuntimeExitError }),
         2 => Just(Event::Deadline),
         3 => (0u32..2).prop_map(|age| Event::Emptied { generation: age }),
@@ -64,6 +66,21 @@ pub(super) fn anything() -> impl Strategy<Value = Doing> {
     ]
 }
 
+pub(super) fn any_init_type() -> impl Strategy<Value = InitType> {
+    prop_oneof![Just(InitType::OnDemand), Just(InitType::SnapStart)]
+}
+
+/// How far a Restore is, by what was said of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Restore {
+    #[default]
+    No,
+    Begun,
+    Told,
+    RuntimeDone,
+    Over(Status),
+}
+
 /// What a driver and a caller would have seen so far.
 #[derive(Default)]
 struct Seen {
@@ -74,7 +91,9 @@ struct Seen {
     started: HashSet<u128>,
     /// What the runtime is done with.
     done: HashSet<u128>,
+    launched: bool,
     init_done: bool,
+    restore: Restore,
     reported: HashSet<u128>,
     frozen: bool,
     armed: Option<Moment>,
@@ -86,9 +105,17 @@ struct Seen {
 }
 
 impl Seen {
-    fn apply(&mut self, action: Action, timeouts: &[u64], extensions: &Extensions) -> Result<(), TestCaseError> {
+    fn apply(
+        &mut self,
+        action: Action,
+        timeouts: &[u64],
+        extensions: &Extensions,
+        init_type: InitType,
+    ) -> Result<(), TestCaseError> {
         match action {
-            Action::Launch { .. } => {
+            Action::Launch { phase, .. } => {
+                let again = std::mem::replace(&mut self.launched, true);
+                prop_assert!(init_type == InitType::OnDemand || (!again && phase == InitPhase::Init), "launched once");
                 prop_assert!(!self.processes, "nothing is launched beside living processes");
                 self.processes = true;
                 self.runtime = extensions.all().is_empty();
@@ -110,7 +137,28 @@ impl Seen {
                 prop_assert!(!self.frozen);
                 self.told.extend(extensions.running().map(|id| id.0));
             }
-            Action::LogStart(id) => prop_assert!(self.started.insert(id.0), "one START"),
+            Action::LogStart(id) => {
+                let restored = self.restore == Restore::Over(Status::Success);
+                prop_assert_eq!(restored, init_type == InitType::SnapStart, "Restore comes before the first START");
+                prop_assert!(self.started.insert(id.0), "one START");
+            }
+            Action::LogRestoreStart => {
+                prop_assert_eq!((self.restore, init_type), (Restore::No, InitType::SnapStart), "once");
+                prop_assert!(self.init_done, "Init is over");
+                self.restore = Restore::Begun;
+            }
+            Action::Restore => {
+                prop_assert_eq!(self.restore, Restore::Begun);
+                self.restore = Restore::Told;
+            }
+            Action::RestoreRuntimeDone(_) => {
+                prop_assert!(matches!(self.restore, Restore::Begun | Restore::Told));
+                self.restore = Restore::RuntimeDone;
+            }
+            Action::ReportRestore(report) => {
+                prop_assert_eq!(self.restore, Restore::RuntimeDone);
+                self.restore = Restore::Over(report.status);
+            }
             Action::Dispatch(id) => {
                 prop_assert!(self.started.contains(&id.0), "START comes first");
                 let answered = self.completed.contains(&id.0) || self.begun.contains(&id.0);
@@ -131,6 +179,11 @@ impl Seen {
                 prop_assert!(self.reported.insert(id), "one REPORT");
                 let timeout_us = timeouts.get(usize::try_from(id).unwrap()).unwrap() * 1_000;
                 prop_assert!(report.duration_us <= timeout_us);
+                if let Some(cold_start) = report.cold_start {
+                    let restored = cold_start.restore_us().is_some();
+                    prop_assert_eq!(restored, init_type == InitType::SnapStart);
+                    prop_assert_eq!(self.reported.len(), 1, "the first invocation was the cold start");
+                }
             }
             Action::Freeze => prop_assert!(!std::mem::replace(&mut self.frozen, true)),
             Action::Thaw => prop_assert!(std::mem::replace(&mut self.frozen, false)),
@@ -155,10 +208,11 @@ proptest! {
     #[test]
     fn invariants_hold_for_any_order_of_events(
         externals in 0usize..3,
+        init_type in any_init_type(),
         steps in prop::collection::vec((0u64..3_000_000, anything()), 0..160),
     ) {
         let names = NAMES.iter().take(externals).map(|name| (*name).to_owned()).collect();
-        let mut environment = ExecutionEnvironment::with(Extensions::new(names));
+        let mut environment = ExecutionEnvironment::of(init_type, 3_000, Extensions::new(names));
         let (mut ids, mut last_id) = ([ExtensionId(0); NAMES.len()], 0u128);
         let (mut now, mut seen, mut timeouts) = (Moment(0), Seen::default(), vec![0u64, 0]);
         for (gap, doing) in steps {
@@ -227,7 +281,11 @@ proptest! {
             if let Some(Event::Invoke(call)) = event {
                 let free = matches!(
                     before.phase(),
-                    Phase::Cold | Phase::Idle | Phase::Init { waiting: None, .. } | Phase::Reset { next: None, .. }
+                    Phase::Cold
+                        | Phase::Idle
+                        | Phase::Init { waiting: None, .. }
+                        | Phase::Restore { waiting: None, .. }
+                        | Phase::Reset { next: None, .. }
                 );
                 prop_assert!(free, "one invocation at a time");
                 seen.open.insert(call.request_id.0);
@@ -247,12 +305,13 @@ proptest! {
             }
             let told_before = seen.told.clone();
             for action in out {
-                seen.apply(action, &timeouts, environment.extensions())?;
+                seen.apply(action, &timeouts, environment.extensions(), init_type)?;
             }
             if let Some(Event::Next) = event && matches!(environment.phase(), Phase::Idle) && environment.phase() != before.phase() {
                 prop_assert!(environment.extensions().have_finished());
             }
-            if matches!(before.phase(), Phase::Init { .. }) && matches!(environment.phase(), Phase::Idle | Phase::Invoke { .. }) {
+            let came_up = matches!(environment.phase(), Phase::Restore { .. } | Phase::Idle | Phase::Invoke { .. });
+            if matches!(before.phase(), Phase::Init { .. }) && came_up {
                 prop_assert!(
                     environment.extensions().all().iter().all(|one| matches!(one.state(), State::Ready | State::Running)),
                     "Init ends when everybody has asked for an event"
@@ -267,6 +326,7 @@ proptest! {
             let unanswered = seen.open.difference(&seen.completed).count();
             let waits = match environment.phase() {
                 Phase::Init { waiting: call, .. }
+                | Phase::Restore { waiting: call, .. }
                 | Phase::Stopping { ending: Ending { next: call, .. }, .. }
                 | Phase::Reset { next: call, .. } => usize::from(call.is_some()),
                 Phase::Invoke { stage, .. } => usize::from(!stage.is_answered()),
@@ -314,7 +374,8 @@ fn a_cold_start_reports_its_init_once() {
     assert!(dispatched.contains(&Action::Dispatch(ID)));
     run(&mut environment, 90, Event::Respond { request_id: ID, answer: Answer::Accepted });
     let first = report(&run(&mut environment, 91, Event::Next));
-    assert_eq!((first.duration_us, first.init_us, first.status), (11_000, Some(80_000), Status::Success));
+    let cold_start = Some(ColdStart::Init(80_000));
+    assert_eq!((first.duration_us, first.cold_start, first.status), (11_000, cold_start, Status::Success));
     assert_eq!(environment.phase(), Phase::Idle);
 
     let warm = run(&mut environment, 100, Event::Invoke(CALL));
@@ -322,7 +383,7 @@ fn a_cold_start_reports_its_init_once() {
     assert!(at(Action::LogStart(ID)) < at(Action::Thaw), "what unfinished work prints belongs to this invocation");
     assert!(at(Action::Thaw) < at(Action::Dispatch(ID)));
     run(&mut environment, 105, Event::Respond { request_id: ID, answer: Answer::Accepted });
-    assert_eq!(report(&run(&mut environment, 105, Event::Next)).init_us, None);
+    assert_eq!(report(&run(&mut environment, 105, Event::Next)).cold_start, None);
 }
 
 #[test]
@@ -331,7 +392,8 @@ fn an_init_that_overruns_is_retried_inside_the_invocation() {
     run(&mut environment, 0, Event::Start);
     run(&mut environment, 1, Event::Invoke(CALL));
     let overrun = run(&mut environment, 10_000, Event::Deadline);
-    let expected = InitReport { phase: InitPhase::Init, duration_us: 10_000_000, status: Status::Timeout };
+    let init_type = InitType::OnDemand;
+    let expected = InitReport { init_type, phase: InitPhase::Init, duration_us: 10_000_000, status: Status::Timeout };
     assert!(overrun.contains(&Action::ReportInit(expected)) && overrun.contains(&Action::Kill));
     let again = run(&mut environment, 10_005, Event::Emptied { generation: 1 });
     assert!(again.contains(&Action::Launch { generation: 2, phase: InitPhase::Invoke }));
@@ -339,7 +401,7 @@ fn an_init_that_overruns_is_retried_inside_the_invocation() {
     run(&mut environment, 11_010, Event::Respond { request_id: ID, answer: Answer::Accepted });
     let done = report(&run(&mut environment, 11_010, Event::Next));
     // The suppressed init is part of the duration and is not called Init Duration.
-    assert_eq!((done.duration_us, done.init_us), (1_005_000, None));
+    assert_eq!((done.duration_us, done.cold_start), (1_005_000, None));
 }
 
 #[test]
@@ -400,7 +462,8 @@ fn an_init_error_answers_during_the_invocation_and_names_the_status() {
     assert_eq!(run(&mut environment, 5, Event::InitError), [Action::Complete(ID, Outcome::InitError)]);
     let fault = ErrorType::RuntimeExitError;
     let exit = run(&mut environment, 6, Event::RuntimeFailed { generation: 1, fault });
-    let expected = InitReport { phase: InitPhase::Invoke, duration_us: 6_000, status: Status::InitError };
+    let init_type = InitType::OnDemand;
+    let expected = InitReport { init_type, phase: InitPhase::Invoke, duration_us: 6_000, status: Status::InitError };
     let [Action::InitRuntimeDone(done), Action::ReportInit(reported), start, ..] = exit[..] else { panic!("{exit:?}") };
     assert_eq!((done, reported), (expected, expected));
     assert_eq!(start, Action::LogStart(ID), "START comes after INIT_REPORT");

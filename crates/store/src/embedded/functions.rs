@@ -366,7 +366,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_api::function::{FunctionVersion, LogFormat};
+    use hearth_api::function::{FunctionVersion, LogFormat, SnapStart};
     use hearth_core::ids::{AccountId, Region};
     use std::collections::BTreeMap;
     use uuid::Uuid;
@@ -392,6 +392,7 @@ mod tests {
             passive: BTreeMap::new(),
             log_group: String::new(),
             log_format: LogFormat::Text,
+            snap_start: SnapStart::None,
             last_modified: String::new(),
             revision_id: Uuid::nil(),
             state: State::Active,

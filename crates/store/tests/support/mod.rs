@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every suite uses a part of it")]
 #![allow(unreachable_pub, reason = "a module of several test programs")]
 
-use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, State, UpdateStatus};
+use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, SnapStart, State, UpdateStatus};
 use hearth_api::layer::{LayerKey, LayerVersion};
 use hearth_core::ids::{AccountId, Region};
 use hearth_store::FunctionRecord;
@@ -25,6 +25,7 @@ pub fn function(key: FunctionKey) -> FunctionRecord {
     let latest = FunctionVersion {
         log_group: format!("/aws/lambda/{}", key.name),
         log_format: LogFormat::Text,
+        snap_start: SnapStart::None,
         key,
         version: "$LATEST".to_owned(),
         incarnation: Uuid::from_u128(1),

@@ -17,6 +17,7 @@ impl Driver {
     pub(super) fn complete(&mut self, id: RequestId, outcome: Outcome) {
         self.answering = None;
         let result = match outcome {
+            Outcome::NotRestored(why) => return self.answer_error(id, InvokeError::NotRestored(why)),
             Outcome::Answered => self.result.take().unwrap_or_else(|| self.fatal(id, ErrorType::SandboxFailure)),
             Outcome::InitError => self.reported(id),
             // What the runtime said of the Init before goes before the bare fact that this one ended.
@@ -36,9 +37,14 @@ impl Driver {
         self.pool.finishing(&self.me);
         self.me.observe(|snapshot| snapshot.expected = None);
         let interrupted = outcome == Outcome::Failed(ErrorType::SandboxFailure) && self.node.is_draining();
-        let Some(job) = self.job(id) else { return };
         // Without START there will be no REPORT: an invocation that fails before it began.
-        let report_follows = job.started || outcome == Outcome::InitError;
+        let begins = self.machine.phase().invocation() == Some(id);
+        let report_follows = begins || self.job(id).is_some_and(|job| job.started);
+        if !report_follows {
+            // What led to it can be read by then.
+            self.log.flush();
+        }
+        let Some(job) = self.job(id) else { return };
         if interrupted {
             // The service stops: an event that is queued must run again, and nobody waits for a log's tail.
             if let Some(reply) = job.reply.take() {
@@ -51,6 +57,15 @@ impl Driver {
         }
         if !report_follows {
             self.jobs.retain(|job| job.invocation.request_id != id);
+        }
+    }
+
+    /// The function has not run; what led to it can be read by then.
+    fn answer_error(&mut self, id: RequestId, error: InvokeError) {
+        let Some(at) = self.jobs.iter().position(|job| job.invocation.request_id == id) else { return };
+        self.log.flush();
+        if let Some(reply) = self.jobs.swap_remove(at).reply {
+            reply.send(Reply::Done(Err(error))).unwrap_or_default();
         }
     }
 

@@ -48,6 +48,8 @@ pub(super) struct Driver {
     pub(super) runtime: Runtime,
     pub(super) extensions: Processes,
     pub(super) output: Output,
+    /// The runtime's request to be restored, until it is.
+    pub(super) restoring: Option<oneshot::Sender<Verdict>>,
     /// What the runtime answered, until the caller gets it.
     pub(super) result: Option<RuntimeResult>,
     /// Requests for the next event that came while an answer was still going to its caller in pieces: asked after it.
@@ -58,7 +60,7 @@ pub(super) struct Driver {
     pub(super) spans: Spans,
     /// The end that extensions are to be told of.
     pub(super) farewell: Option<Farewell>,
-    /// What the runtime reported from the Init under way, or the last one: type and payload.
+    /// What the runtime reported from the Init or Restore under way, or the last one: type and payload.
     pub(super) init_error: Option<InitError>,
     /// What it had reported from the Init before: still more telling than the bare end of a second one.
     pub(super) earlier_init_error: Option<InitError>,
@@ -171,11 +173,13 @@ impl Driver {
         })?;
         me.observe(|snapshot| snapshot.without_extensions = extensions.is_none());
         let (names, programs) = extensions.into_iter().flatten().unzip();
+        let function = &me.function;
+        let timeout_ms = u64::from(function.timeout_s) * 1_000;
         let driver = Self {
             node: Arc::clone(node),
             pool: Arc::clone(pool),
             me: Arc::clone(me),
-            machine: ExecutionEnvironment::with(Extensions::new(names)),
+            machine: ExecutionEnvironment::of(function.init_type(), timeout_ms, Extensions::new(names)),
             sandbox,
             process,
             tree,
@@ -190,6 +194,7 @@ impl Driver {
             runtime: Runtime::Absent,
             extensions: Processes::new(programs),
             output: Output::default(),
+            restoring: None,
             result: None,
             answering: None,
             spans: Spans::default(),
@@ -241,7 +246,10 @@ impl Driver {
         self.send_telemetry();
         let phase = self.machine.phase();
         let free = self.machine.accepts_invocations();
-        let initialising = matches!(phase, Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. });
+        let coming_up = matches!(
+            phase,
+            Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. }
+        );
         if free && !self.offered {
             self.offered = true;
             self.idle_since = self.node.clock.now();
@@ -254,7 +262,7 @@ impl Driver {
         }
         let idle_since = free.then_some(self.idle_since);
         self.me.observe(|snapshot| {
-            (snapshot.phase, snapshot.idle_since, snapshot.initialising) = (phase.name(), idle_since, initialising);
+            (snapshot.phase, snapshot.idle_since, snapshot.coming_up) = (phase.name(), idle_since, coming_up);
         });
     }
 
@@ -263,7 +271,7 @@ impl Driver {
         let later = |moment: Moment, us: u64| Moment(moment.0.saturating_add(us));
         let idle_us = u64::try_from(self.node.config.idle_timeout.as_micros()).unwrap_or(u64::MAX);
         let idle = matches!(self.machine.phase(), Phase::Idle | Phase::Cold).then(|| later(self.idle_since, idle_us));
-        let sample = matches!(self.machine.phase(), Phase::Init { .. } | Phase::Invoke { .. })
+        let sample = matches!(self.machine.phase(), Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { .. })
             .then(|| later(self.memory.sampled, SAMPLE_EVERY_US));
         [self.deadline, idle, sample, self.telemetry_wakes_at()].into_iter().flatten().min()
     }
@@ -280,7 +288,7 @@ impl Driver {
                     self.idle_since = now;
                 }
             }
-            phase @ (Phase::Init { .. } | Phase::Invoke { .. }) => {
+            phase @ (Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { .. }) => {
                 if now.since(self.memory.sampled) >= SAMPLE_EVERY_US {
                     self.sample_memory();
                 }
@@ -337,10 +345,12 @@ impl Driver {
     }
 }
 
-/// Whether an Init inside an invocation has had full speed for as long as an Init phase lasts: a module body that never
-/// ends must not have the machine for the whole function timeout.
+/// Whether an Init inside an invocation, or one that may take minutes, has had full speed for as long as an Init phase
+/// lasts: a module body that never ends must not have the machine for the whole of it.
 fn init_overruns(phase: Phase, now: Moment) -> bool {
-    let Phase::Invoke { started, stage: Stage::Init { .. }, .. } = phase else { return false };
+    let (Phase::Init { started, .. } | Phase::Invoke { started, stage: Stage::Init { .. }, .. }) = phase else {
+        return false;
+    };
     now.since(started) >= INIT_MAX_MS * 1_000
 }
 
@@ -351,12 +361,14 @@ mod tests {
     use hearth_core::ids::RequestId;
 
     #[test]
-    fn full_speed_in_a_suppressed_init_ends_with_what_an_init_phase_may_take() {
+    fn full_speed_in_a_long_init_ends_with_what_an_init_phase_may_take() {
         let call = Call { request_id: RequestId(1), timeout_ms: 900_000 };
         let phase = |stage| Phase::Invoke { call, deadline: Moment(u64::MAX), started: Moment(5), stage };
         let late = Moment(INIT_MAX_MS * 1_000 + 5);
         assert!(init_overruns(phase(Stage::Init { step: Step::Loading }), late));
         assert!(!init_overruns(phase(Stage::Init { step: Step::Loading }), Moment(late.0 - 1)));
         assert!(!init_overruns(phase(Stage::Running), late));
+        let (deadline, started, waiting) = (Moment(u64::MAX), Moment(5), None);
+        assert!(init_overruns(Phase::Init { deadline, started, step: Step::Loading, waiting }, late));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::driver::{Driver, Early, Runtime};
 use super::output::Output;
-use super::{Delivery, launch};
+use super::{Delivery, Verdict, launch};
 use hearth_api::platform_event::{Instance, PlatformEvent, Trace, traced};
 use hearth_core::billing;
 use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, RuntimeDone, Status};
@@ -31,6 +31,23 @@ impl Driver {
             Action::Complete(id, outcome) => self.complete(id, outcome),
             Action::Report(report) => self.report(&report),
             Action::ReportInit(report) => self.report_init(&report),
+            Action::LogRestoreStart => {
+                // What was printed up to here belongs to Init.
+                self.drain();
+                self.log.platform(&PlatformEvent::RestoreStart(self.instance()));
+            }
+            Action::Restore => {
+                let waiting = self.restoring.take();
+                waiting.into_iter().for_each(|reply| reply.send(Verdict::Accepted).unwrap_or_default());
+            }
+            Action::RestoreRuntimeDone(report) => {
+                self.drain_pipes();
+                self.log.platform(&PlatformEvent::RestoreRuntimeDone(report, self.reported_error(report.status)));
+            }
+            Action::ReportRestore(report) => {
+                self.drain();
+                self.log.platform(&PlatformEvent::RestoreReport(report, self.reported_error(report.status)));
+            }
             Action::Freeze => {
                 self.drain();
                 self.log.telemetry().freeze();
@@ -70,9 +87,10 @@ impl Driver {
         self.memory.oom_kills_before = self.memory.oom_kills;
         self.memory.peak_bytes = 0;
         self.log.telemetry().open();
-        self.log_init_start(phase);
+        let start = PlatformEvent::InitStart(self.me.function.init_type(), phase, self.instance());
+        self.log.platform(&start);
         // Before the runtime can report that it failed.
-        self.me.observe(|snapshot| snapshot.initialising = true);
+        self.me.observe(|snapshot| snapshot.coming_up = true);
         self.limit_cpu(false);
         if self.extensions.programs.is_empty() {
             self.launch_runtime(generation);
@@ -86,18 +104,17 @@ impl Driver {
         launch::start(&self.me, &self.sandbox, &self.process, generation);
     }
 
-    fn log_init_start(&mut self, phase: InitPhase) {
+    fn instance(&self) -> Instance {
         let function = &self.me.function;
         let arn = format!("arn:aws:lambda:{}::runtime:{}", function.key.scope.region, self.tree.version_hash);
-        self.log.platform(&PlatformEvent::InitStart(Instance {
-            phase,
+        Instance {
             runtime_version: self.tree.version.clone(),
             runtime_version_arn: arn,
             function_name: function.key.name.clone(),
             function_version: function.version.clone(),
             log_stream: self.log_stream.clone(),
             memory_mb: function.memory_mb,
-        }));
+        }
     }
 
     pub(super) fn limit_cpu(&mut self, limited: bool) {
@@ -158,6 +175,7 @@ impl Driver {
     /// Who still waits for an event hears that there will be none.
     fn end_requests(&mut self) {
         self.parked.clear();
+        self.restoring = None;
         self.asked_early.clear();
         self.extensions.forget_requests();
     }
@@ -189,7 +207,7 @@ impl Driver {
         self.log.platform(&PlatformEvent::Report {
             report: *report,
             reported: self.reported_error(report.status),
-            billed_ms: billing::billed_ms(self.node.config.billing, report.duration_us, report.init_us),
+            billed_ms: billing::billed_ms(self.node.config.billing, report.duration_us, report.cold_start),
             memory_mb: (memory_mb, used_mb),
             spans: self.spans.over(self.node.clock.now(), with_extensions),
             trace: self.trace(id),
@@ -214,7 +232,7 @@ impl Driver {
         traced(job.invocation.trace_id.as_deref())
     }
 
-    /// The type of what the runtime has reported from its Init, if that is how it ended.
+    /// The type of what the runtime has reported from its Init or Restore, if that is how it ended.
     fn reported_error(&self, status: Status) -> Option<String> {
         if status != Status::InitError {
             return None;

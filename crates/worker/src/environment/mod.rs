@@ -56,8 +56,8 @@ struct Snapshot {
     invokes: u64,
     /// The invocation that the runtime may answer.
     expected: Option<RequestId>,
-    /// Whether the runtime may report that Init failed.
-    initialising: bool,
+    /// Whether the runtime may report that Init or Restore failed.
+    coming_up: bool,
     /// Whether a layer switches extensions off.
     without_extensions: bool,
 }
@@ -87,8 +87,10 @@ pub(crate) enum Message {
         result: RuntimeResult,
         reply: oneshot::Sender<Verdict>,
     },
-    /// The runtime says that Init failed.
-    InitError { generation: u32, error_type: String, payload: Bytes, reply: oneshot::Sender<Verdict> },
+    /// The runtime is ready to be restored; it hears when it has been.
+    RestoreNext { generation: u32, reply: oneshot::Sender<Verdict> },
+    /// The runtime says that it could not be made ready for events.
+    Failed { generation: u32, during: During, error_type: String, payload: Bytes, reply: oneshot::Sender<Verdict> },
     /// An extension calls.
     Extension { generation: u32, call: ExtensionCall },
     /// The external extensions run, or one of them could not be started.
@@ -159,6 +161,13 @@ pub(crate) struct Pieces {
     pub(crate) bytes_per_s: Option<NonZeroU64>,
     /// Completes when the invocation has ended otherwise: nothing more is taken then.
     pub(crate) cut: oneshot::Receiver<()>,
+}
+
+/// What a runtime says has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum During {
+    Init,
+    Restore,
 }
 
 /// Whether a call of the Runtime API was allowed.
@@ -241,9 +250,9 @@ impl Environment {
         self.seen().expected == Some(request_id)
     }
 
-    /// Whether the runtime may report a failure of Init now.
-    pub(crate) fn is_initialising(&self) -> bool {
-        self.seen().initialising
+    /// Whether the runtime may report a failure of Init or Restore now.
+    pub(crate) fn is_coming_up(&self) -> bool {
+        self.seen().coming_up
     }
 
     /// Whether extensions are switched off here.

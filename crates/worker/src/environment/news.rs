@@ -3,11 +3,11 @@
 
 use super::driver::{Driver, Early, Runtime};
 use super::extensions::SIGKILL;
-use super::{Begun, Job, Message, Pieces, Reply, RuntimeResult, Verdict, launch};
+use super::{Begun, During, Job, Message, Pieces, Reply, RuntimeResult, Verdict, launch};
 use crate::logs::Source;
 use crate::payload;
 use bytes::Bytes;
-use hearth_core::environment::{Call, Event, Phase, Stage, Step};
+use hearth_core::environment::{Asked, Call, Event, Phase, Stage, Step};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_sandbox::{ExitStatus, ProcessId, SandboxError, SandboxEvent, StartedProcess};
@@ -20,7 +20,10 @@ impl Driver {
             // A fast runtime asks for its event before we have heard that it runs: its output is not connected yet.
             (
                 Runtime::Launching(early),
-                message @ (Message::Next { .. } | Message::InitError { .. } | Message::Extension { .. }),
+                message @ (Message::Next { .. }
+                | Message::RestoreNext { .. }
+                | Message::Failed { .. }
+                | Message::Extension { .. }),
             ) => return early.messages.push(message),
             // Its answer has broken off, and we have not heard whether it lives: RIE refuses, but for an instant only.
             (_, message @ Message::Next { .. }) if responding => return self.asked_early.push(message),
@@ -38,8 +41,11 @@ impl Driver {
                     }
                 }
             }
+            Message::RestoreNext { generation, reply } if generation == self.machine.generation() => {
+                self.on_restore_next(reply);
+            }
             // A connection of a generation that is gone: it ends with its answer.
-            Message::Next { .. } => {}
+            Message::Next { .. } | Message::RestoreNext { .. } => {}
             Message::Respond { generation, request_id, answer, result, reply } => {
                 let respond = Event::Respond { request_id, answer };
                 reply.send(self.on_respond(generation, request_id, respond, result)).unwrap_or_default();
@@ -53,8 +59,8 @@ impl Driver {
                 reply.send(self.on_respond(generation, request_id, end, result)).unwrap_or_default();
                 std::mem::take(&mut self.asked_early).into_iter().for_each(|message| self.on_message(message));
             }
-            Message::InitError { generation, error_type, payload, reply } => {
-                let verdict = self.on_init_error(generation, error_type, payload);
+            Message::Failed { generation, during, error_type, payload, reply } => {
+                let verdict = self.on_failed(generation, during, error_type, payload);
                 reply.send(verdict).unwrap_or_default();
             }
             Message::Extension { generation, call } if generation == self.machine.generation() => {
@@ -127,17 +133,32 @@ impl Driver {
         }
     }
 
-    fn on_init_error(&mut self, generation: u32, error_type: String, payload: Bytes) -> Verdict {
+    /// It hears of it at the end of Init, or that it may not ask.
+    fn on_restore_next(&mut self, reply: oneshot::Sender<Verdict>) {
+        // Another that waits already goes on waiting.
+        let earlier = self.restoring.replace(reply);
+        if self.try_feed(Event::RestoreNext).is_err() {
+            let verdict = Verdict::InvalidTransition { from: self.runtime_state(), to: "Ready" };
+            let refused = std::mem::replace(&mut self.restoring, earlier);
+            refused.into_iter().for_each(|reply| reply.send(verdict).unwrap_or_default());
+        }
+    }
+
+    fn on_failed(&mut self, generation: u32, during: During, error_type: String, payload: Bytes) -> Verdict {
+        let (event, to) = match during {
+            During::Init => (Event::InitError, "InitError"),
+            During::Restore => (Event::RestoreError, "RuntimeRestoreErrorState"),
+        };
         if generation != self.machine.generation() {
-            return Verdict::InvalidTransition { from: "InitError", to: "InitError" };
+            return Verdict::InvalidTransition { from: to, to };
         }
         let before = self.init_error.take();
         self.init_error = Some(before.clone().unwrap_or((error_type, payload)));
-        match self.try_feed(Event::InitError) {
+        match self.try_feed(event) {
             Ok(()) => Verdict::Accepted,
             Err(_) => {
                 self.init_error = before;
-                Verdict::InvalidTransition { from: self.runtime_state(), to: "InitError" }
+                Verdict::InvalidTransition { from: self.runtime_state(), to }
             }
         }
     }
@@ -256,8 +277,10 @@ fn name_of_state(phase: Phase) -> &'static str {
         Phase::Init { step, .. } | Phase::Invoke { stage: Stage::Init { step }, .. } => match step {
             Step::Registering | Step::Loading => "Started",
             Step::Reported => "InitError",
-            Step::Waiting => "Ready",
+            Step::Waiting(Asked::Restore) => "RestoreReady",
+            Step::Waiting(Asked::Next) => "Ready",
         },
+        Phase::Restore { .. } => "Restoring",
         Phase::Idle | Phase::Invoke { stage: Stage::Extensions { .. }, .. } => "Ready",
         Phase::Invoke { stage: Stage::Running, .. } => "Running",
         Phase::Invoke { stage: Stage::Responding, .. } => "InvocationResponse",

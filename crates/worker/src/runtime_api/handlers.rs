@@ -1,12 +1,12 @@
 //! One call of the Runtime API: read it within bounds, ask the environment's task, answer.
 
 use super::replies::{self, Reply};
-use crate::environment::{Arrival, Begun, Environment, Message, RuntimeResult, Verdict};
+use crate::environment::{Arrival, Begun, During, Environment, Message, RuntimeResult, Verdict};
 use crate::payload;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use hearth_core::environment::Answer;
+use hearth_core::environment::{Answer, InitType};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_core::limits::{RESPONSE_PAYLOAD_BYTES, RUNTIME_ERROR_BYTES};
@@ -55,7 +55,13 @@ impl Client<'_> {
                 self.error(id, body).await
             }
             (&Method::POST, [Some("runtime"), Some("init"), Some("error"), None, _]) => {
-                self.init_error(&head.headers, body).await
+                self.failed(During::Init, &head.headers, body).await
+            }
+            (&Method::GET, [Some("runtime"), Some("restore"), Some("next"), None, _]) if self.is_restored() => {
+                self.restore_next().await
+            }
+            (&Method::POST, [Some("runtime"), Some("restore"), Some("error"), None, _]) if self.is_restored() => {
+                self.failed(During::Restore, &head.headers, body).await
             }
             _ => Ok(replies::not_found()),
         }
@@ -67,6 +73,20 @@ impl Client<'_> {
         Ok(match delivery.await.map_err(|_| Ended)? {
             Ok(delivery) => replies::event(delivery),
             Err(verdict) => replies::verdict(verdict),
+        })
+    }
+
+    /// Whether environments of this function are restored: others know no calls for it.
+    fn is_restored(&self) -> bool {
+        self.environment.function().init_type() == InitType::SnapStart
+    }
+
+    async fn restore_next(&self) -> Result<Reply, Ended> {
+        let (reply, restored) = oneshot::channel();
+        self.environment.tell(Message::RestoreNext { generation: self.generation, reply });
+        Ok(match restored.await.map_err(|_| Ended)? {
+            Verdict::Accepted => replies::restored(),
+            refused => replies::verdict(refused),
         })
     }
 
@@ -118,8 +138,9 @@ impl Client<'_> {
         }
     }
 
-    async fn init_error(&self, headers: &HeaderMap, body: Incoming) -> Result<Reply, Ended> {
-        let payload = if self.environment.is_initialising() {
+    /// The runtime could not be made ready for events.
+    async fn failed(&self, during: During, headers: &HeaderMap, body: Incoming) -> Result<Reply, Ended> {
+        let payload = if self.environment.is_coming_up() {
             match self.read(body, RUNTIME_ERROR_BYTES).await? {
                 Read::Whole { payload, .. } => payload,
                 Read::TooLarge => return Ok(replies::too_large(RUNTIME_ERROR_BYTES as u64)),
@@ -132,7 +153,8 @@ impl Client<'_> {
         let said = headers.get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
         let error_type = error_type(said.unwrap_or_default());
         let (reply, verdict) = oneshot::channel();
-        self.environment.tell(Message::InitError { generation: self.generation, error_type, payload, reply });
+        let generation = self.generation;
+        self.environment.tell(Message::Failed { generation, during, error_type, payload, reply });
         Ok(replies::verdict(verdict.await.map_err(|_| Ended)?))
     }
 

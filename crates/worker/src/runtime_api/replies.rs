@@ -40,6 +40,11 @@ pub(super) fn event(delivery: Delivery) -> Reply {
     reply
 }
 
+/// The environment has been restored.
+pub(super) fn restored() -> Reply {
+    Response::new(Full::new(Bytes::new()))
+}
+
 /// Whether a call was accepted.
 pub(super) fn verdict(verdict: Verdict) -> Reply {
     match verdict {

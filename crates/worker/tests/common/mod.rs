@@ -8,7 +8,7 @@ mod stores;
 
 use bytes::Bytes;
 use hearth_api::environments::{Environments, Invocation, InvokeError, InvokeResponse, ResponseSink};
-use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, State, UpdateStatus};
+use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, SnapStart, State, UpdateStatus};
 use hearth_core::billing::Rule;
 use hearth_core::ids::{AccountId, Region, RequestId};
 use hearth_core::network::Mode;
@@ -188,7 +188,7 @@ pub(crate) fn serving(handler: impl Fn(&mut Runtime, &str, &str) -> String + Sen
 
 pub(crate) struct FakeSandboxes {
     program: Program,
-    made: AtomicUsize,
+    pub(crate) made: AtomicUsize,
     pub(crate) ended: Arc<AtomicUsize>,
     pub(crate) frozen: Arc<AtomicUsize>,
     /// Asked before each start.
@@ -452,6 +452,7 @@ pub(crate) fn function() -> FunctionVersion {
         passive: std::collections::BTreeMap::new(),
         log_group: "/aws/lambda/f".to_owned(),
         log_format: LogFormat::Text,
+        snap_start: SnapStart::None,
         last_modified: String::new(),
         revision_id: Uuid::new_v4(),
         state: State::Active,

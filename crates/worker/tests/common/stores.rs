@@ -40,6 +40,11 @@ impl FakeLogs {
         all.iter().map(|(_, line)| mask(line)).collect()
     }
 
+    /// Every line as it is.
+    pub(crate) fn raw(&self) -> Vec<String> {
+        self.0.0.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
+    }
+
     pub(crate) fn last(&self, start: &str) -> String {
         self.0.0.lock().unwrap().iter().rev().find(|(_, line)| line.starts_with(start)).unwrap().1.clone()
     }

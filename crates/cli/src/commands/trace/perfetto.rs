@@ -87,6 +87,7 @@ fn of_invocation(invocation: &Invocation) -> Map<String, Value> {
         put("billedMs", report.billed_ms.into());
         put("status", report.status.clone().into());
         report.init_us.map(|us| put("initDurationUs", us.into()));
+        report.restore_us.map(|us| put("restoreDurationUs", us.into()));
         report.error_type.as_ref().map(|name| put("errorType", name.clone().into()));
     }
     arguments

@@ -115,6 +115,7 @@ fn class(environment: &EnvironmentTimeline, span: &Span, invocation: Option<&Inv
         Activity::Cold => "cold",
         Activity::Init if span.lane == Lane::Environment && first_init_failed() => "init bad",
         Activity::Init => "init",
+        Activity::Restore => "restore",
         Activity::Invoke(_) => match invocation.and_then(|invocation| invocation.report.as_ref()) {
             Some(report) if report.status != "success" => "invoke bad",
             _ => "invoke",

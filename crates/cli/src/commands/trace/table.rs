@@ -42,7 +42,11 @@ fn row(page: &mut String, environment: &EnvironmentTimeline, invocation: &Invoca
     let since = moment(environment, invocation.start_us).saturating_sub(axis.start());
     let init = match &invocation.init {
         Some(init) => format!("{} ms inside", words::milliseconds(init.duration_us)),
-        None => ms(report.and_then(|report| report.init_us)),
+        None => match report.map(|report| (report.init_us, report.restore_us)) {
+            Some((_, Some(us))) => format!("{} ms restore", words::milliseconds(us)),
+            Some((init_us, None)) => ms(init_us),
+            None => String::new(),
+        },
     };
     let overhead = part(environment, invocation.number, Activity::RuntimeOverhead);
     // What never came took no time to come.
@@ -89,6 +93,14 @@ mod tests {
         assert_eq!(cells, expected);
         assert!(page.contains("under way") && page.contains("2 environments older not shown"));
         assert!(page.contains("href=\"#e0-1\"") && page.contains(">10m<"), "bars lead to rows, freezes say how long");
+    }
+
+    #[test]
+    fn a_restore_stands_where_an_init_would() {
+        let mut one = environment();
+        let report = one.invocations[0].report.as_mut().expect("a report");
+        (report.init_us, report.restore_us) = (None, Some(30_000));
+        assert!(html(&[one], 0).contains("<td>30.00 ms restore</td>"));
     }
 
     #[test]

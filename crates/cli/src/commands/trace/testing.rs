@@ -44,6 +44,7 @@ pub(super) fn environment() -> EnvironmentTimeline {
                     duration_us: 23_000,
                     billed_ms: 103,
                     init_us: Some(80_000),
+                    restore_us: None,
                     status: "success".into(),
                     error_type: None,
                 }),

@@ -9,6 +9,7 @@ pub(super) fn activity(lane: Lane, activity: Activity) -> String {
         (_, Activity::Cold) => "Cold".into(),
         (Lane::Environment | Lane::Extension(_), Activity::Init) => "Init".into(),
         (Lane::Runtime, Activity::Init) => "Runtime and function init".into(),
+        (_, Activity::Restore) => "Restore".into(),
         (_, Activity::Invoke(number)) => format!("Invoke {number}"),
         (_, Activity::Frozen) => "Frozen".into(),
         (_, Activity::Reset) => "Reset".into(),

@@ -16,6 +16,8 @@ pub enum Activity {
     /// The environment: its Init phase. The runtime: it starts, loads the function and asks for its first event; the two
     /// cannot be told apart from outside. An extension: from its registration to that request.
     Init,
+    /// Environment and runtime: Restore.
+    Restore,
     /// The environment: an invocation, by its number.
     Invoke(u32),
     /// The environment: frozen.
@@ -46,6 +48,7 @@ pub(super) fn of_environment(phase: Phase, before: Option<Activity>, number: u32
         Phase::Cold if before == Some(Activity::Create) => Activity::Create,
         Phase::Cold => Activity::Cold,
         Phase::Init { .. } => Activity::Init,
+        Phase::Restore { .. } => Activity::Restore,
         Phase::Idle => Activity::Frozen,
         // One invocation never follows another without a phase between them.
         Phase::Invoke { .. } if before == Some(Activity::Invoke(number)) => Activity::Invoke(number),
@@ -61,8 +64,9 @@ pub(super) fn of_runtime(phase: Phase) -> Option<Activity> {
     match phase {
         Phase::Init { step, .. } | Phase::Invoke { stage: Stage::Init { step }, .. } => match step {
             Step::Loading | Step::Reported => Some(Activity::Init),
-            Step::Registering | Step::Waiting => None,
+            Step::Registering | Step::Waiting(_) => None,
         },
+        Phase::Restore { .. } => Some(Activity::Restore),
         Phase::Invoke { stage, .. } => match stage {
             Stage::Running => Some(Activity::ResponseLatency),
             Stage::Responding => Some(Activity::ResponseDuration),
@@ -85,7 +89,15 @@ pub(super) fn of_extension(phase: Phase, extension: &Extension) -> Option<Activi
     }
     let starts = matches!(phase, Phase::Init { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. });
     match (extension.state(), phase) {
-        (_, Phase::Cold | Phase::Idle | Phase::Reset { .. } | Phase::Shutdown { .. } | Phase::Gone) => None,
+        (
+            _,
+            Phase::Cold
+            | Phase::Restore { .. }
+            | Phase::Idle
+            | Phase::Reset { .. }
+            | Phase::Shutdown { .. }
+            | Phase::Gone,
+        ) => None,
         (State::Started, _) => starts.then_some(Activity::Register),
         (State::Registered, _) => starts.then_some(Activity::Init),
         (State::Running, Phase::Stopping { turn: Turn::Extensions, .. }) => Some(Activity::Shutdown),
