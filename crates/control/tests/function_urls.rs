@@ -5,6 +5,7 @@ mod common;
 use bytes::Bytes;
 use common::{Answer, Data, FUNCTIONS, Service};
 use hearth_api::environments::{InvokeError, InvokeResponse};
+use hearth_core::environment::NotRestored;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -62,7 +63,11 @@ async fn failures_are_those_of_a_gateway() {
     let data = Data::new();
     let service = Service::start(&data).await;
     let host = public(&service, json!({ "AuthType": "NONE" })).await;
-    for failed in [returned(r#"{"errorMessage": "secret"}"#, true), returned(r#"{"statusCode": 1}"#, false)] {
+    for failed in [
+        returned(r#"{"errorMessage": "secret"}"#, true),
+        returned(r#"{"statusCode": 1}"#, false),
+        Err(InvokeError::NotRestored(NotRestored::Error)),
+    ] {
         next(&service, failed);
         let answer = get(&service, &host, "/").await;
         assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::BAD_GATEWAY, &b"Internal Server Error"[..]));

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf as _, Bytes};
 use common::{Data, Service, arn};
 use hearth_api::environments::{InvokeError, InvokeResponse};
+use hearth_core::environment::NotRestored;
 use hearth_store::EventQueue as _;
 use http::{Method, StatusCode};
 use std::sync::Arc;
@@ -229,6 +230,20 @@ async fn an_event_is_answered_at_once_and_runs() {
     assert_eq!(answer.header("x-amzn-requestid"), Some(call.request_id.to_string().as_str()));
     assert_eq!((call.payload, call.invoked_function_arn), (Bytes::from_static(b"7"), arn("f")));
     emptied(&data).await;
+}
+
+#[tokio::test]
+async fn an_event_whose_environment_cannot_be_restored_is_given_up() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    service.active("f").await;
+    let failed = Err(InvokeError::NotRestored(NotRestored::Timeout));
+    service.environments.answers.lock().expect("lock").push_back(failed);
+    let answer = service.invoke("f", &[("x-amz-invocation-type", "Event")], "7").await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    service.environments.until(|it| !it.calls.lock().expect("lock").is_empty()).await;
+    emptied(&data).await;
+    assert_eq!(calls(&service).len(), 1, "it would fail again");
 }
 
 #[tokio::test]

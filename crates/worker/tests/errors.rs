@@ -31,6 +31,9 @@ word here; no recorded one shows such a failure.
 
 Not among them, because nothing here leads to it: RIE's `Runtime.InvalidWorkingDir` and `Runtime.InvalidTaskConfig`, which are of container
 images. RIE's `Sandbox.Timeout` is `Sandbox.Timedout` to AWS's callers, and here everywhere.
+
+An environment of SnapStart that cannot be restored is an error of the API and has no REPORT: see [snapstart.md](snapstart.md). What
+ended it is in RESTORE_REPORT and `platform.restoreReport`, where hooks of more than 10 s are `Runtime.RestoreHookUserTimeout`.
 ";
 
 const FIRST: &str = "

@@ -20,7 +20,7 @@ use crate::functions::internal;
 use crate::functions::target::Target;
 use crate::invoke::{TRACE_ID, trace_id};
 use bytes::Bytes;
-use hearth_api::environments::{Invocation, InvokeResponse, ResponseSink};
+use hearth_api::environments::{Invocation, InvokeError, InvokeResponse, ResponseSink};
 use hearth_api::error::{ApiError, Protocol};
 use hearth_api::function::FunctionVersion;
 use hearth_api::function_url::answer::{Head, answer};
@@ -152,7 +152,7 @@ impl Request<'_> {
         let content_type = sink.as_ref().map(|sink| Arc::clone(&sink.content_type)).unwrap_or_default();
         let outcome = self.invoke(door, function, &target, payload, sink);
         match pieces {
-            None => buffered(&outcome.await?),
+            None => buffered(&outcome.await.map_err(failed)?),
             Some(pieces) => {
                 let (head, body) = stream::open(pieces, &content_type, outcome).await?;
                 Ok(respond(head, body))
@@ -215,6 +215,14 @@ impl Request<'_> {
 
 fn too_large() -> ApiError {
     ApiError::request_too_large(REQUEST_PAYLOAD_BYTES, "InvokeFunction")
+}
+
+/// What a visitor hears of an invocation that could not run: hooks of the function that fail are no fault of theirs.
+fn failed(error: InvokeError) -> ApiError {
+    match error {
+        InvokeError::NotRestored(_) => ApiError::bad_gateway(),
+        other => other.into(),
+    }
 }
 
 /// The answer in a result that is whole.

@@ -1,7 +1,7 @@
 //! An answer that reaches the client as the handler writes it. Status and headers are decided by what comes first: the
 //! prelude, if the answer has one; after that an error can only break the connection off, which is what AWS does.
 
-use super::streamed;
+use super::{failed, streamed};
 use crate::answer::{ResponseBody, whole};
 use bytes::Bytes;
 use hearth_api::environments::{BoxFuture, InvokeError, InvokeResponse};
@@ -72,7 +72,7 @@ pub(super) async fn open(
                     outcome = None;
                     // What was written before the end comes before it; after it, nothing is taken any more.
                     pieces.close();
-                    let response = ended?;
+                    let response = ended.map_err(failed)?;
                     if pieces.is_empty() && !reader.has_begun() {
                         return without_pieces(response, content_type);
                     }
