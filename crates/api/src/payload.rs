@@ -325,14 +325,8 @@ fn plain(text: &[u8]) -> Option<usize> {
             return Some(place * 8 + ends.trailing_zeros() as usize / 8);
         }
     }
-    let mut place = words.len() * 8;
-    for byte in rest {
-        if matches!(byte, b'"' | b'\\' | 0..0x20) {
-            return Some(place);
-        }
-        place += 1;
-    }
-    None
+    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+    Some(words.len() * 8 + end)
 }
 
 fn is_space(byte: u8) -> bool {
