@@ -5,17 +5,43 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use std::pin::{Pin, pin};
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 /// Longest silence in the middle of a body, seconds (ours).
 const SILENCE_S: u64 = 30;
-/// Longest time for a whole body, seconds (ours: 70 MB at 80 KB/s). A body may hold a place that others wait for.
-const WHOLE_S: u64 = 900;
+/// Slowest that the longest body which is allowed may come, bytes per second, besides one such silence (ours). A body may
+/// hold a place that others wait for.
+const SLOWEST_BYTES_PER_S: u64 = 80_000;
+/// Longest time for reading what is thrown away, seconds (ours).
+const DISCARD_S: u64 = 900;
 /// Most that is read and thrown away of a body that is too large, so that a client that writes everything before it
 /// reads still sees the answer (ours).
 const DISCARD_BYTES: u64 = 256 << 20;
 /// Most that is reserved because a client says that it will send it (ours).
 const TRUSTED_BYTES: u64 = 8 << 20;
+
+/// From this many bytes on a body is large (ours).
+const LARGE_BYTES: u64 = 64 * 1024;
+
+/// Places for large bodies, so that many of them do not come to more memory than there is. Small ones need none: their number
+/// is bounded by that of connections.
+#[derive(Debug)]
+pub(crate) struct Places(Semaphore);
+
+impl Places {
+    /// For so many at once.
+    pub(crate) fn new(places: usize) -> Self {
+        Self(Semaphore::new(places))
+    }
+
+    /// Waits for a place if `body` is large, or of a size that is not known; it is held until it is dropped.
+    pub(crate) async fn place_for(&self, body: &impl Body) -> Option<SemaphorePermit<'_>> {
+        let is_small = body.size_hint().upper().is_some_and(|bytes| bytes < LARGE_BYTES);
+        // Never closed.
+        if is_small { None } else { self.0.acquire().await.ok() }
+    }
+}
 
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +67,8 @@ where
     B: Body<Data = Bytes>,
 {
     let announced = body.size_hint().exact();
-    let mut body = Timed { body: pin!(body), until: Instant::now() + Duration::from_secs(WHOLE_S) };
+    let whole_s = SILENCE_S + limit as u64 / SLOWEST_BYTES_PER_S;
+    let mut body = Timed { body: pin!(body), until: Instant::now() + Duration::from_secs(whole_s) };
     if announced.is_some_and(|bytes| bytes > limit as u64) {
         let seen = body.discard(0).await;
         return Err(BodyError::TooLarge { bytes: announced.unwrap_or(seen) });
@@ -92,6 +119,7 @@ impl<B: Body<Data = Bytes>> Timed<'_, B> {
 
     /// Throws the rest away; returns how many bytes there were in all.
     async fn discard(mut self, mut seen: u64) -> u64 {
+        self.until = Instant::now() + Duration::from_secs(DISCARD_S);
         while seen < DISCARD_BYTES {
             match self.next().await {
                 Ok(Some(data)) => seen += data.len() as u64,
@@ -143,8 +171,8 @@ mod tests {
             Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))), ()))
         });
         let before = Instant::now();
-        let read = read(StreamBody::new(trickle), 1 << 20).await;
+        let read = read(StreamBody::new(trickle), 8_000_000).await;
         assert!(matches!(read, Err(BodyError::Interrupted)), "{read:?}");
-        assert_eq!(before.elapsed().as_secs(), WHOLE_S);
+        assert_eq!(before.elapsed().as_secs(), SILENCE_S + 100);
     }
 }

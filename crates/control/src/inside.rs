@@ -6,6 +6,7 @@
 
 use crate::FrontDoor;
 use crate::answer::{HttpResponse, refuse};
+use crate::body::Places;
 use crate::guard::Hosts;
 use crate::lambda::{self, Call};
 use crate::server::{ACCEPT_PAUSE, HEAD_BYTES, HEAD_PATIENCE, HEADERS};
@@ -27,7 +28,7 @@ use std::io;
 use std::net;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -36,8 +37,6 @@ const ALLOWED: [&str; 3] = ["Invoke", "InvokeAsync", "InvokeWithResponseStream"]
 /// Requests with a large body that one environment may have under way (ours): what the service holds for a function must
 /// stay in proportion to what the function holds itself.
 const LARGE_AT_ONCE: usize = 8;
-/// From this many bytes on a body is large (ours).
-const LARGE_BYTES: u64 = 64 * 1024;
 
 impl FunctionDoor for FrontDoor {
     fn serve_function(
@@ -58,7 +57,7 @@ struct Entrance {
     door: Arc<FrontDoor>,
     hosts: Hosts,
     function: Arc<FunctionVersion>,
-    large: Semaphore,
+    large: Places,
 }
 
 /// Accepts for ever. Connections end with it.
@@ -66,7 +65,7 @@ async fn serve(door: Arc<FrontDoor>, listener: net::TcpListener, function: Arc<F
     listener.set_nonblocking(true)?;
     let hosts = Hosts::new(listener.local_addr()?, &[HOST_NAME.to_owned()]);
     let listener = TcpListener::from_std(listener)?;
-    let entrance = Arc::new(Entrance { door, hosts, function, large: Semaphore::new(LARGE_AT_ONCE) });
+    let entrance = Arc::new(Entrance { door, hosts, function, large: Places::new(LARGE_AT_ONCE) });
     let places = Arc::new(Semaphore::new(FUNCTION_API_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -107,7 +106,7 @@ impl Entrance {
     }
 
     async fn answer<B: Body<Data = Bytes>>(&self, request: Request<B>) -> HttpResponse {
-        let _place = self.place_for(&request).await;
+        let _place = self.large.place_for(request.body()).await;
         let request_id = RequestId(Uuid::new_v4().as_u128());
         let (head, body) = request.into_parts();
         let authority = match self.hosts.admit(&head) {
@@ -129,12 +128,6 @@ impl Entrance {
             }
             Err(error) => refuse(&error, Protocol::RestJson, request_id),
         }
-    }
-
-    /// Held while a large body, or one of unknown size, is in memory.
-    async fn place_for<B: Body>(&self, request: &Request<B>) -> Option<SemaphorePermit<'_>> {
-        let is_small = request.body().size_hint().upper().is_some_and(|bytes| bytes < LARGE_BYTES);
-        if is_small { None } else { self.large.acquire().await.ok() }
     }
 
     fn denied(&self, action: &str) -> ApiError {

@@ -30,6 +30,7 @@ mod url;
 
 pub use credentials::{Credentials, CredentialsError};
 
+use body::Places;
 use hearth_api::environments::Environments;
 use hearth_api::function::Scope;
 use hearth_store::{EventQueue, Functions, Layers, Logs, Packages};
@@ -77,6 +78,8 @@ pub struct FrontDoor {
     /// Told whenever a function has left Pending or InProgress.
     settled: Notify,
     uploads: Arc<Semaphore>,
+    /// Large bodies that function URLs read at once.
+    url_bodies: Places,
     /// Held while a reservation changes: the sum of all has a limit, and the environments must hear of them in order.
     reserving: Mutex<()>,
     /// Operations that read or write logs at once.
@@ -98,6 +101,7 @@ impl FrontDoor {
             environments,
             settled: Notify::new(),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            url_bodies: Places::new(url::LARGE_AT_ONCE),
             reserving: Mutex::new(()),
             readers: Arc::new(Semaphore::new(logs::READERS)),
             live_tails: Arc::new(Semaphore::new(logs::SESSIONS)),

@@ -4,10 +4,14 @@ mod common;
 
 use bytes::Bytes;
 use common::{Answer, Data, FUNCTIONS, Service};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use hearth_api::environments::{InvokeError, InvokeResponse};
 use hearth_core::environment::NotRestored;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Makes a public URL of function `f`; returns its host.
 async fn public(service: &Service, members: Value) -> String {
@@ -21,6 +25,10 @@ async fn public(service: &Service, members: Value) -> String {
     for statement in [url, via] {
         assert_eq!(service.post(&format!("{FUNCTIONS}/f/policy"), &statement).await.status, StatusCode::CREATED);
     }
+    host_of(&created)
+}
+
+fn host_of(created: &Answer) -> String {
     let created = created.json();
     let link = created.get("FunctionUrl").and_then(Value::as_str).expect("a link");
     link.trim_start_matches("http://").trim_end_matches('/').to_owned()
@@ -90,15 +98,61 @@ async fn a_stream_without_a_prelude_is_passed_on() {
 }
 
 #[tokio::test]
+async fn large_bodies_wait_for_a_place_and_small_ones_pass_them() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    let host = public(&service, json!({ "AuthType": "NONE" })).await;
+    // More of them than there are places, and none of them comes to its end.
+    let slow = FuturesUnordered::new();
+    for _ in 0..80 {
+        let mut stream = TcpStream::connect(service.address).await.expect("connection");
+        let expect = "expect: 100-continue\r\ncontent-length: 100000";
+        stream
+            .write_all(format!("POST / HTTP/1.1\r\nhost: {host}\r\n{expect}\r\n\r\n").as_bytes())
+            .await
+            .expect("head");
+        slow.push(async move {
+            // Who has a place is told to go on.
+            let mut told = [0; 25];
+            stream.read_exact(&mut told).await.expect("an answer");
+            assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+            stream
+        });
+    }
+    let mut slow = slow.ready_chunks(1);
+    let mut placed = Vec::new();
+    while placed.len() < 64 {
+        placed.extend(slow.next().await.expect("there are more"));
+    }
+    let large = "x".repeat(100_000);
+    let headers = [("host", host.as_str())];
+    let waits = service.send(Method::POST, "/large", &headers, large);
+    let watch = async {
+        let small = service.send(Method::POST, "/small", &headers, "x").await;
+        assert_eq!(small.status, StatusCode::OK);
+        assert_eq!(service.environments.calls.lock().expect("lock").len(), 1, "the large one waits");
+        drop((placed, slow));
+    };
+    let (large, ()) = tokio::join!(waits, watch);
+    assert_eq!(large.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_url_goes_with_its_alias_and_its_function() {
     let data = Data::new();
     let service = Service::start(&data).await;
     let host = public(&service, json!({ "AuthType": "NONE" })).await;
     service.post(&format!("{FUNCTIONS}/f/aliases"), &json!({ "Name": "prod", "FunctionVersion": "$LATEST" })).await;
     let path = "/2021-10-31/functions/f/url?Qualifier=prod";
-    assert_eq!(service.post(path, &json!({ "AuthType": "NONE" })).await.status, StatusCode::CREATED);
+    let made = service.post(path, &json!({ "AuthType": "NONE" })).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let aliased = host_of(&made);
+    let refused = get(&service, &aliased, "/").await;
+    assert!(refused.error().2.starts_with("Forbidden. "), "it is there, and closed");
     service.send(Method::DELETE, &format!("{FUNCTIONS}/f/aliases/prod"), &[], "").await;
     assert_eq!(service.get(path).await.status, StatusCode::NOT_FOUND);
+    let gone = get(&service, &aliased, "/").await;
+    assert_eq!((gone.status, gone.body.as_ref()), (StatusCode::FORBIDDEN, &br#"{"Message":null}"#[..]), "nobody's");
     assert_eq!(get(&service, &host, "/").await.status, StatusCode::OK);
     service.send(Method::DELETE, &format!("{FUNCTIONS}/f"), &[], "").await;
     let gone = get(&service, &host, "/").await;

@@ -40,6 +40,10 @@ use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Large bodies that are read at once (ours: with the events that they become, some 15 MB each). Whoever may use a URL may send
+/// them, everybody where nobody has to sign. What runs is bounded by the account's concurrency.
+pub(crate) const LARGE_AT_ONCE: usize = 64;
+
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// A URL that there is.
@@ -129,6 +133,7 @@ impl Request<'_> {
             AuthType::Iam if is_signed(&self.head) => Some(self.claim(door)?),
             AuthType::None | AuthType::Iam => return Err(ApiError::url_forbidden()),
         };
+        let place = door.url_bodies.place_for(&body).await;
         let body = body::read(body, REQUEST_PAYLOAD_BYTES).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => too_large(),
             BodyError::Interrupted => ApiError::invalid_request_content("The request body could not be read."),
@@ -141,6 +146,7 @@ impl Request<'_> {
         if payload.len() > REQUEST_PAYLOAD_BYTES {
             return Err(too_large());
         }
+        drop((body, place));
         let function = door.invocable(&target, self.id).await?;
         let (sink, pieces) = match url.invoke_mode {
             InvokeMode::Buffered => (None, None),

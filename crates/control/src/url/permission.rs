@@ -28,13 +28,18 @@ fn principal(said: Option<&Value>, account: Option<&AccountId>) -> bool {
     match said {
         Some(Value::String(anybody)) => anybody == "*",
         Some(Value::Object(named)) => {
-            // Users and roles are not told apart: a key stands for its account's root.
-            let root = account.map(|account| format!("arn:aws:iam::{account}:root"));
             let said = named.get("AWS").and_then(Value::as_str);
-            said.is_some_and(|said| said == "*" || root.is_some_and(|root| root == said))
+            said.is_some_and(|said| said == "*" || account.is_some_and(|account| is_of(said, account)))
         }
         Some(_) | None => false,
     }
+}
+
+/// Whether a principal is of this account. Users and roles are not told apart: a key stands for all that its account has.
+fn is_of(principal: &str, account: &AccountId) -> bool {
+    let mut parts = principal.split(':');
+    let [arn, _partition, service, _region, owner] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+    arn == "arn" && matches!(service, "iam" | "sts") && owner == account.as_str()
 }
 
 fn conditions(said: Option<&Value>, auth: AuthType) -> bool {
@@ -98,11 +103,19 @@ mod tests {
     #[test]
     fn an_account_is_who_it_is() {
         let account = |id: &str| AccountId::parse(id).expect("account");
-        let principal = json!({ "AWS": "arn:aws:iam::111111111111:root" });
-        let policy = [statement("*", principal, json!({}))];
-        assert!(allows(&policy, AuthType::Iam, Some(&account("111111111111"))));
-        assert!(!allows(&policy, AuthType::Iam, Some(&account("222222222222"))));
-        assert!(!allows(&policy, AuthType::None, None));
+        for principal in [
+            "arn:aws:iam::111111111111:root",
+            "arn:aws:iam::111111111111:role/service/reader",
+            "arn:aws-cn:iam::111111111111:user/somebody",
+            "arn:aws:sts::111111111111:assumed-role/reader/session",
+        ] {
+            let policy = [statement("*", json!({ "AWS": principal }), json!({}))];
+            assert!(allows(&policy, AuthType::Iam, Some(&account("111111111111"))), "{principal}");
+            assert!(!allows(&policy, AuthType::Iam, Some(&account("222222222222"))), "{principal}");
+            assert!(!allows(&policy, AuthType::None, None), "{principal}");
+        }
+        let other = [statement("*", json!({ "AWS": "arn:aws:lambda:us-east-1:111111111111:function:f" }), json!({}))];
+        assert!(!allows(&other, AuthType::Iam, Some(&account("111111111111"))));
         let service = [statement("*", json!({ "Service": "s3.amazonaws.com" }), json!({}))];
         assert!(!allows(&service, AuthType::None, None));
     }
