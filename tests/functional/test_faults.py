@@ -1,7 +1,11 @@
-"""Faults of every kind, one after another on one service: each has its answer, the next invoke works, a neighbour notices
-nothing, and the service holds no more processes, descriptors, namespaces, cgroups and mounts afterwards than before."""
+"""Faults of every kind, one after another on one service: each has its answer, the next invoke works, a neighbour that is
+asked all the while notices nothing, and the service holds no more processes, descriptors, namespaces, cgroups and mounts
+afterwards than before."""
 
+import concurrent.futures
+import contextlib
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +13,7 @@ import pytest
 from support import leftovers
 from support.extensions import layer, logged
 from support.functions import Function, zipped
-from support.service import Service, wait_for
+from support.service import PATIENCE_S, Service, wait_for
 
 # Talks to the Runtime API past the client. `raw` gives what is answered until the other side ends the connection.
 LIBRARY = """
@@ -119,6 +123,24 @@ class Neighbour(Function):
         self.invokes += 1
         assert self.invoke({"run": "answer = state['invokes']"}).json == self.invokes, "the neighbour was disturbed"
 
+    @contextlib.contextmanager
+    def asked_meanwhile(self):
+        """Asked again and again, by a thread of its own, for as long as the block takes."""
+        over, asked = threading.Event(), self.invokes
+
+        def ask():
+            while not over.wait(0.01):
+                self.check()
+
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            asking = thread.submit(ask)
+            try:
+                yield
+                wait_for("the neighbour to be asked", lambda: self.invokes > asked or asking.done())
+            finally:
+                over.set()
+            asking.result(timeout=PATIENCE_S)
+
 
 @pytest.fixture(scope="module")
 def rig():
@@ -155,7 +177,7 @@ def end(function):
 
 @pytest.fixture
 def faulty(rig):
-    """Makes the function of one fault; the neighbour is asked before and after it has gone."""
+    """Makes the function of one fault; the neighbour is asked all the while, until the function has gone."""
     service, neighbour = rig
     made = []
 
@@ -163,11 +185,10 @@ def faulty(rig):
         made.append(Function(service, code, runtime, **settings))
         return made[-1]
 
-    yield make
-    neighbour.check()
-    for one in made:
-        end(one)
-    neighbour.check()
+    with neighbour.asked_meanwhile():
+        yield make
+        for one in made:
+            end(one)
 
 
 @pytest.mark.parametrize("run", GARBAGE.values(), ids=GARBAGE)
