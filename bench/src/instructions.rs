@@ -61,7 +61,7 @@ fn payload(count: u64) -> Result<()> {
 fn lines(count: u64) -> Result<()> {
     for round in 1..=count {
         let request_id = RequestId(u128::from(round));
-        let report = InvocationReport { request_id, duration_us: 1_234, init_us: None, status: Status::Success };
+        let report = InvocationReport { request_id, duration_us: 1_234, cold_start: None, status: Status::Success };
         let said = [
             PlatformEvent::Start { request_id, version: "$LATEST".to_owned(), trace: None },
             PlatformEvent::End(request_id),

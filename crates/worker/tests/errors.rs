@@ -29,6 +29,8 @@ status, and the environment goes on.
 Where AWS writes `Status: error` and where `failure` is known of records only, in which `failure` is for `Sandbox.*`. Lines of text have the same
 word here; no recorded one shows such a failure.
 
+What fails in a restore, `Runtime.RestoreHookUserTimeout` among it, fails before there is an invocation: see [snapstart.md](snapstart.md).
+
 Not among them, because nothing here leads to it: RIE's `Runtime.InvalidWorkingDir` and `Runtime.InvalidTaskConfig`, which are of container
 images. RIE's `Sandbox.Timeout` is `Sandbox.Timedout` to AWS's callers, and here everywhere.
 
