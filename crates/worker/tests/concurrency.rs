@@ -3,12 +3,15 @@
 mod common;
 
 use common::{Stage, function, invocation, serving};
+use futures_util::poll;
 use hearth_api::environments::{Environments, InvokeError, InvokeResponse};
 use hearth_api::function::{FunctionKey, FunctionVersion};
 use hearth_core::concurrency::Limit;
 use hearth_core::limits::ACCOUNT_CONCURRENCY;
 use hearth_sandbox::ExitStatus;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 type Answer = Result<InvokeResponse, InvokeError>;
@@ -104,6 +107,36 @@ async fn one_caller_at_a_time_never_meets_a_reservation_of_one() {
         assert!(answer.is_ok(), "round {round}: {answer:?}");
     }
     assert_eq!(stage.worker.list().len(), 3, "one for each version");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_environment_that_an_invocation_waits_for_is_not_frozen_before_it() {
+    let (answered, goes_on) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let (told, may) = (Arc::clone(&answered), Arc::clone(&goes_on));
+    let stage = Stage::new(Arc::new(move |runtime| {
+        while let Some((id, event)) = runtime.next() {
+            runtime.respond(&id, &event);
+            if event == "\"wait\"" {
+                told.wait();
+                may.wait();
+            }
+        }
+        ExitStatus::Code(0)
+    }));
+    // So that the second waits for the first's environment, as long as it takes.
+    stage.worker.reserve(&stage.function.key, Some(1));
+    assert!(stage.invoke("\"wait\"").await.is_ok());
+    meet(&answered).await;
+    let mut second = Box::pin(stage.invoke("null"));
+    assert!(poll!(&mut second).is_pending());
+    meet(&goes_on).await;
+    assert!(second.await.is_ok());
+    let frozen = || stage.sandboxes.frozen.load(Ordering::SeqCst) == 1;
+    while !frozen() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(stage.sandboxes.made.load(Ordering::SeqCst), 1);
+    assert_eq!(stage.sandboxes.freezes.load(Ordering::SeqCst), 1, "after the second, not between the two");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

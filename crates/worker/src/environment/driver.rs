@@ -70,6 +70,8 @@ pub(super) struct Driver {
     pub(super) cpu_limited: bool,
     pub(super) memory: Memory,
     idle_since: Moment,
+    /// Whether it is to be frozen, but has not been.
+    pub(super) freeze_due: bool,
     /// Whether the pool can hand us out (or has done so, and the invocation is on its way).
     pub(super) offered: bool,
 }
@@ -206,6 +208,7 @@ impl Driver {
             cpu_limited: false,
             memory: Memory::default(),
             idle_since: node.clock.now(),
+            freeze_due: false,
             // Made for an invocation that is on its way.
             offered: true,
         };
@@ -250,10 +253,15 @@ impl Driver {
             phase,
             Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. }
         );
+        let mut taken = false;
         if free && !self.offered {
             self.offered = true;
             self.idle_since = self.node.clock.now();
-            self.pool.offer(&self.me);
+            taken = self.pool.offer(&self.me);
+        }
+        // Where an invocation has waited for us, it is the next we hear of: neither frozen nor thawed for it.
+        if !taken {
+            self.freeze_if_due();
         }
         let leaving = matches!(phase, Phase::Stopping { ending: Ending { then: Then::Shutdown, .. }, .. });
         if leaving || matches!(phase, Phase::Shutdown { .. } | Phase::Gone) {

@@ -5,7 +5,7 @@ use super::output::Output;
 use super::{Delivery, Verdict, launch};
 use hearth_api::platform_event::{Instance, PlatformEvent, Trace, traced};
 use hearth_core::billing;
-use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, RuntimeDone, Status};
+use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, Phase, RuntimeDone, Status};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_sandbox::SandboxError;
@@ -50,10 +50,10 @@ impl Driver {
             }
             Action::Freeze => {
                 self.drain();
-                self.log.telemetry().freeze();
-                let frozen = self.sandbox.freeze();
-                self.or_lost("freeze", frozen);
+                self.freeze_due = true;
             }
+            // Not frozen yet, and now it will not be.
+            Action::Thaw if self.freeze_due => self.freeze_due = false,
             Action::Thaw => {
                 let thawed = self.sandbox.thaw();
                 self.or_lost("thaw", thawed);
@@ -69,6 +69,15 @@ impl Driver {
                 self.inside.stop();
                 launch::terminate(&self.me, &self.sandbox);
             }
+        }
+    }
+
+    /// Unless it has been put off: see [`Driver::settle`].
+    pub(super) fn freeze_if_due(&mut self) {
+        if std::mem::take(&mut self.freeze_due) && self.machine.phase() == Phase::Idle {
+            self.log.telemetry().freeze();
+            let frozen = self.sandbox.freeze();
+            self.or_lost("freeze", frozen);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The pipes that the function's processes write to.
 
 use crate::logs::{LogWriter, Source};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::future::poll_fn;
 use std::io::{self, ErrorKind::WouldBlock};
 use std::os::fd::OwnedFd;
@@ -53,8 +54,19 @@ impl Output {
 
     /// Reads what was written up to now, and no more: somebody who writes without end does not hold us.
     pub(super) fn drain(&mut self, log: &mut LogWriter) {
+        if self.is_empty() {
+            return;
+        }
         let found = self.look(|pipe| Found { block: Vec::new(), left: length(pipe), has_ended: false });
         self.print(&found, log);
+    }
+
+    /// Whether there is nothing to read, asked of all pipes with one call.
+    fn is_empty(&self) -> bool {
+        let mut pipes: Vec<_> = self.pipes.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let asked = poll(&mut pipes, Some(&now));
+        asked.is_ok() && !pipes.iter().any(|pipe| pipe.revents().contains(PollFlags::IN))
     }
 
     /// What there is, in the order of the pipes. Looked at backwards: what was printed before a frame was written is seen

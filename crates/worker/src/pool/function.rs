@@ -233,8 +233,9 @@ impl FunctionPool {
         }
     }
 
-    /// It is free: to whoever waits for it, else on top of the stack. Said once for each invocation.
-    pub(crate) fn offer(&self, environment: &Arc<Environment>) {
+    /// It is free: to whoever waits for it, else on top of the stack. Whether somebody has waited. Said once for each
+    /// invocation.
+    pub(crate) fn offer(&self, environment: &Arc<Environment>) -> bool {
         let mut state = self.state();
         let suits = |waiter: &Waiter| waiter.incarnation == environment.incarnation();
         let share = state.busy(environment).map(|busy| busy.share);
@@ -244,10 +245,11 @@ impl FunctionPool {
             if let Some(busy) = state.busy(environment) {
                 busy.answered = None;
             }
-            return;
+            return true;
         }
         self.free(&mut state, environment);
         state.idle.push(Arc::clone(environment));
+        false
     }
 
     /// Takes it off the stack; false when an invocation has been placed on it meanwhile.

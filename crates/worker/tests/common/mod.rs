@@ -191,6 +191,8 @@ pub(crate) struct FakeSandboxes {
     pub(crate) made: AtomicUsize,
     pub(crate) ended: Arc<AtomicUsize>,
     pub(crate) frozen: Arc<AtomicUsize>,
+    /// How often one was frozen.
+    pub(crate) freezes: Arc<AtomicUsize>,
     /// Asked before each start.
     pub(crate) refuse: Arc<Mutex<Refusal>>,
 }
@@ -213,6 +215,7 @@ struct FakeSandbox {
     processes: Mutex<Vec<(ProcessId, Arc<AtomicBool>)>>,
     ended: Arc<AtomicUsize>,
     frozen: Arc<AtomicUsize>,
+    freezes: Arc<AtomicUsize>,
     refuse: Arc<Mutex<Refusal>>,
 }
 
@@ -246,6 +249,7 @@ impl Sandboxes for FakeSandboxes {
             processes: Mutex::default(),
             ended: Arc::clone(&self.ended),
             frozen: Arc::clone(&self.frozen),
+            freezes: Arc::clone(&self.freezes),
             refuse: Arc::clone(&self.refuse),
         }))
     }
@@ -328,6 +332,7 @@ impl Sandbox for FakeSandbox {
 
     fn freeze(&self) -> Result<(), SandboxError> {
         self.frozen.fetch_add(1, Ordering::SeqCst);
+        self.freezes.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
@@ -381,10 +386,11 @@ impl Stage {
         let manifest = r#"{"format":1,"name":"fake","version":"fake:1","version_hash":"ab","programs":["/bootstrap"],
             "arguments":[],"environment":{},"architecture":"HERE","kernel_minimum":"3.2","sources":{}}"#;
         std::fs::write(home.join("manifest.json"), manifest.replace("HERE", std::env::consts::ARCH)).unwrap();
-        let (made, ended, frozen) = (AtomicUsize::new(0), Arc::default(), Arc::default());
+        let (made, ended) = (AtomicUsize::new(0), Arc::default());
         let refuse: Refusal = |_| None;
         let refuse = Arc::new(Mutex::new(refuse));
-        let sandboxes = Arc::new(FakeSandboxes { program, made, ended, frozen, refuse });
+        let sandboxes =
+            Arc::new(FakeSandboxes { program, made, ended, frozen: Arc::default(), freezes: Arc::default(), refuse });
         let logs = Arc::new(FakeLogs::default());
         let mut config = WorkerConfig {
             sandboxes: Arc::clone(&sandboxes) as Arc<dyn Sandboxes>,

@@ -5,12 +5,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long killed processes may take to leave a directory (ours: 1,024 of them take some 50 ms).
 const EMPTY_WITHIN: Duration = Duration::from_secs(10);
+/// More than any file of counters has, bytes (`memory.stat`: some 2,000).
+const COUNTERS_BYTES: usize = 8_192;
 /// Between two looks at it.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -39,6 +43,41 @@ pub(crate) fn write_if_there(directory: &Path, file: &str, value: &str) -> Resul
 pub(crate) fn read(directory: &Path, file: &str) -> Result<String, Failure> {
     let path = directory.join(file);
     fs::read_to_string(&path).trying(|| format!("read {}", path.display()))
+}
+
+/// A file of counters that is read again and again: opened when it is first read, and kept open.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    path: PathBuf,
+    file: OnceLock<File>,
+}
+
+impl Counters {
+    pub(crate) fn of(directory: &Path, file: &str) -> Self {
+        Self { path: directory.join(file), file: OnceLock::new() }
+    }
+
+    pub(crate) fn read(&self) -> Result<String, Failure> {
+        let read = || -> io::Result<String> {
+            let file = match self.file.get() {
+                Some(file) => file,
+                None => {
+                    let opened = File::open(&self.path)?;
+                    self.file.get_or_init(|| opened)
+                }
+            };
+            let (mut block, mut text) = ([0; COUNTERS_BYTES], Vec::new());
+            loop {
+                let length = file.read_at(&mut block, text.len() as u64)?;
+                text.extend_from_slice(block.get(..length).unwrap_or_default());
+                // The kernel writes such a file in one go: what leaves room in the block is all of it.
+                if length < COUNTERS_BYTES {
+                    return Ok(String::from_utf8_lossy(&text).into_owned());
+                }
+            }
+        };
+        read().trying(|| format!("read {}", self.path.display()))
+    }
 }
 
 /// The number after `key` in a file of lines `key number`; 0 where there is none.

@@ -4,14 +4,15 @@
 //! Processes join by writing "0" to `tasks`: writing to `cgroup.procs` instead waits for an RCU grace period, 6 to
 //! 20 ms, whenever nobody has done so for the last 50 ms. Into the v2 hierarchy PID 1 is born, and its children with it.
 
-use super::{Entry, Group, Layout, PERIOD_US, Supports, directory};
+use super::directory::{self, Counters};
+use super::{Entry, Group, Layout, PERIOD_US, Supports};
 use crate::{Support, Usage};
 use hearth_init::{Failure, Trying};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Which freezer, and our directory in it.
 #[derive(Clone, Debug)]
@@ -93,9 +94,11 @@ impl Layout for V1 {
         let name = format!("e{number}");
         let below = |parent: &Option<PathBuf>| parent.as_ref().map(|parent| parent.join(&name));
         let mut group = V1Group {
+            memory_counters: below(&self.memory)
+                .map(|memory| (Counters::of(&memory, "memory.stat"), Counters::of(&memory, "memory.oom_control"))),
             memory: below(&self.memory),
             cpu: below(&self.cpu),
-            accounting: below(&self.accounting),
+            cpu_counter: below(&self.accounting).map(|accounting| Counters::of(&accounting, "cpuacct.usage")),
             pids: below(&self.pids),
             ..V1Group::default()
         };
@@ -145,8 +148,10 @@ impl Switch {
 #[derive(Debug, Default)]
 pub(crate) struct V1Group {
     memory: Option<PathBuf>,
+    /// `memory.stat` and `memory.oom_control`.
+    memory_counters: Option<(Counters, Counters)>,
     cpu: Option<PathBuf>,
-    accounting: Option<PathBuf>,
+    cpu_counter: Option<Counters>,
     pids: Option<PathBuf>,
     freezer: Option<Switch>,
     freezer_is_v2: bool,
@@ -211,22 +216,19 @@ impl Group for V1Group {
     }
 
     fn usage(&self) -> Result<Usage, Failure> {
-        let (memory_bytes, oom_kills) = self.memory.as_deref().map_or(Ok((0, 0)), memory_usage)?;
-        let cpu_ns = match &self.accounting {
-            Some(accounting) => directory::read(accounting, "cpuacct.usage")?.trim().parse().unwrap_or(0),
-            None => 0,
-        };
-        Ok(Usage { memory_bytes, cpu_ns, oom_kills })
+        let mut usage = Usage::default();
+        if let Some((stat, control)) = &self.memory_counters {
+            let stat = stat.read()?;
+            usage.memory_bytes = directory::number(&stat, "total_rss") + directory::number(&stat, "total_shmem");
+            usage.oom_kills = directory::number(&control.read().unwrap_or_default(), "oom_kill");
+        }
+        if let Some(counter) = &self.cpu_counter {
+            usage.cpu_ns = counter.read()?.trim().parse().unwrap_or(0);
+        }
+        Ok(usage)
     }
 
     fn remove(&self) -> Result<(), Failure> {
         self.directories.iter().try_for_each(|directory| directory::remove(directory))
     }
-}
-
-fn memory_usage(memory: &Path) -> Result<(u64, u64), Failure> {
-    let stat = directory::read(memory, "memory.stat")?;
-    let used = directory::number(&stat, "total_rss") + directory::number(&stat, "total_shmem");
-    let control = fs::read_to_string(memory.join("memory.oom_control")).unwrap_or_default();
-    Ok((used, directory::number(&control, "oom_kill")))
 }

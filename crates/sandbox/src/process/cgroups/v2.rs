@@ -6,7 +6,8 @@
 //! may write the `cgroup.procs` of both `eN` and `eN/f`, which is why those two files belong to it. No cgroup file
 //! system is mounted inside, and the function has another uid.
 
-use super::{Entry, Group, Layout, PERIOD_US, Supports, directory};
+use super::directory::{self, Counters};
+use super::{Entry, Group, Layout, PERIOD_US, Supports};
 use crate::{Support, Usage};
 use hearth_init::{Failure, Trying};
 use std::fs::File;
@@ -157,7 +158,8 @@ impl Layout for V2 {
         };
         match make() {
             Ok(freezer) => {
-                Ok(Box::new(V2Group { controllers: self.controllers.clone(), top, init, function, freezer }))
+                let counters = ["cpu.stat", "memory.stat", "memory.events"].map(|file| Counters::of(&function, file));
+                Ok(Box::new(V2Group { controllers: self.controllers.clone(), top, init, function, freezer, counters }))
             }
             Err(failure) => {
                 // The first failure is what counts; leftovers go with the parent.
@@ -176,6 +178,8 @@ struct V2Group {
     init: PathBuf,
     function: PathBuf,
     freezer: File,
+    /// `cpu.stat`, `memory.stat` and `memory.events`.
+    counters: [Counters; 3],
 }
 
 impl V2Group {
@@ -231,14 +235,14 @@ impl Group for V2Group {
     }
 
     fn usage(&self) -> Result<Usage, Failure> {
-        // cpu.stat is there without the controller too.
-        let cpu = directory::read(&self.function, "cpu.stat")?;
+        let [cpu, memory, events] = &self.counters;
+        // It is there without the controller too.
+        let cpu = cpu.read()?;
         let cpu_ns = directory::number(&cpu, "usage_usec") * 1_000;
         if !self.has("memory") {
             return Ok(Usage { cpu_ns, ..Usage::default() });
         }
-        let memory = directory::read(&self.function, "memory.stat")?;
-        let events = directory::read(&self.function, "memory.events")?;
+        let (memory, events) = (memory.read()?, events.read()?);
         Ok(Usage {
             memory_bytes: directory::number(&memory, "anon") + directory::number(&memory, "shmem"),
             cpu_ns,
