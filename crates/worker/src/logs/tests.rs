@@ -71,6 +71,8 @@ fn in_json_format_what_is_missing_is_a_record() {
         writer.printed(Source::Stdout, &line);
         writer.flush();
     }
+    // The processes are killed before that is said.
+    writer.telemetry().reset();
     writer.end_lines();
     writer.end_lines();
     writer.flush();

@@ -29,6 +29,8 @@ pub(crate) struct Telemetry {
     backlog: Option<Backlog>,
     /// Tells subscriptions apart, those that were replaced included.
     made: u64,
+    /// What subscribers have missed that are gone.
+    given_up: Option<Dropped>,
 }
 
 /// One of them.
@@ -82,7 +84,7 @@ impl Said {
 
 impl Telemetry {
     pub(crate) fn new(clock: Clock, json_format: bool) -> Self {
-        Self { clock, json_format, subscribers: Vec::new(), backlog: None, made: 0 }
+        Self { clock, json_format, subscribers: Vec::new(), backlog: None, made: 0, given_up: None }
     }
 
     /// From now on everybody may subscribe.
@@ -105,6 +107,7 @@ impl Telemetry {
     /// Nobody is left to send to.
     pub(crate) fn end(&mut self) {
         self.close();
+        self.given_up = self.given_up();
         self.subscribers.clear();
     }
 
@@ -244,7 +247,8 @@ impl Telemetry {
 
     /// What subscribers have missed since this was last asked.
     pub(crate) fn given_up(&mut self) -> Option<Dropped> {
-        self.subscribers.iter_mut().filter_map(|subscriber| subscriber.outbox.given_up()).reduce(Dropped::and)
+        let by_those_here = self.subscribers.iter_mut().filter_map(|subscriber| subscriber.outbox.given_up());
+        self.given_up.take().into_iter().chain(by_those_here).reduce(Dropped::and)
     }
 
     pub(crate) fn freeze(&mut self) {
