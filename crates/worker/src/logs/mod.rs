@@ -46,6 +46,8 @@ pub(crate) struct LogWriter {
     /// What had no place since that was last said.
     dropped: Option<Dropped>,
     failed: bool,
+    /// The time of the latest event, epoch milliseconds.
+    latest_ms: i64,
     /// Who else hears all of it.
     telemetry: Telemetry,
 }
@@ -89,6 +91,7 @@ impl LogWriter {
             printed: 0,
             dropped: None,
             failed: false,
+            latest_ms: 0,
             telemetry: Telemetry::new(clock, format != LogFormat::Text),
         }
     }
@@ -220,6 +223,8 @@ impl LogWriter {
             // Not even looked at.
             return self.drop(source, bytes.len());
         }
+        // A frame was written before we read it, and before we read what stands before it.
+        let time_ms = if source == Source::Frames { time_ms.max(self.latest_ms) } else { time_ms };
         let wanted = self.wants(source, level, &bytes);
         for text in pieces::texts(bytes) {
             self.printed = self.printed.saturating_add(text.len()).saturating_add(EVENT_OVERHEAD_BYTES);
@@ -262,6 +267,7 @@ impl LogWriter {
         let overflow = (self.tail.len() + kept.len()).saturating_sub(LOG_TAIL_BYTES);
         self.tail.drain(..overflow.min(self.tail.len()));
         self.tail.extend(kept);
+        self.latest_ms = timestamp_ms;
         self.pending.push(LogEvent { timestamp_ms, ingestion_ms: wall_ms(), message });
     }
 }

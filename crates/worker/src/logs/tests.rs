@@ -166,6 +166,19 @@ fn a_frame_is_an_event_with_its_own_time_however_many_lines_it_has() {
 }
 
 #[test]
+fn a_frame_is_never_before_what_stands_before_it() {
+    let (memory, mut writer) = writer();
+    let written = [frame(0x03, wall_ms() - 2_000, "logged\n"), frame(0x03, wall_ms() - 1_000, "again\n")].concat();
+    // Read first, though perhaps written later: nobody can tell.
+    writer.printed(Source::Stdout, b"printed\n");
+    writer.printed(Source::Frames, &written);
+    writer.flush();
+    assert_eq!(*memory.0.lock().unwrap(), ["printed\n", "logged\n", "again\n"]);
+    let [printed, logged, again] = memory.1.lock().unwrap()[..] else { panic!("three times") };
+    assert!(printed == logged && logged == again);
+}
+
+#[test]
 fn the_level_of_a_frame_is_that_of_its_type() {
     let (memory, mut writer) = writer_of(LogFormat::Json { application: LogLevel::Warn, system: LogLevel::Info });
     let error = r#"{"level":"ERROR","timestamp":"2026-01-01T00:00:00Z"}"#;
