@@ -26,13 +26,11 @@ fails says the same of itself in INIT_REPORT and `platform.initReport`; what the
 An error that the handler raises is none of these: its payload is what the runtime has posted, untouched, REPORT has no
 status, and the environment goes on.
 
-Where AWS writes `Status: error` and where `failure` is known of records only, in which `failure` is for `Sandbox.*`. Lines of text have the same
-word here; no recorded one shows such a failure.
+AWS's records say `failure` for what is `Sandbox.*`, and `error` for the rest. Lines of text say the same here, because both are made from
+one event; no line of AWS's that names a `Sandbox.Failure` has been seen.
 
-What fails in a restore, `Runtime.RestoreHookUserTimeout` among it, fails before there is an invocation: see [snapstart.md](snapstart.md).
-
-Not among them, because nothing here leads to it: RIE's `Runtime.InvalidWorkingDir` and `Runtime.InvalidTaskConfig`, which are of container
-images. RIE's `Sandbox.Timeout` is `Sandbox.Timedout` to AWS's callers, and here everywhere.
+RIE knows two more, `Runtime.InvalidWorkingDir` and `Runtime.InvalidTaskConfig`, which only container images can lead to. What it calls
+`Sandbox.Timeout` is `Sandbox.Timedout` to AWS's callers, and here everywhere.
 
 An environment of SnapStart that cannot be restored is an error of the API and has no REPORT: see [snapstart.md](snapstart.md). What
 ended it is in RESTORE_REPORT and `platform.restoreReport`, where hooks of more than 10 s are `Runtime.RestoreHookUserTimeout`.
