@@ -33,8 +33,12 @@ impl Driver {
             log_tail: None,
             executed_version: self.me.function.version.clone(),
         };
-        // The caller may be back before we are free, and should meet this environment again.
-        self.pool.finishing(&self.me);
+        if self.is_leaving() {
+            self.pool.release(&self.me);
+        } else {
+            // The caller may be back before we are free, and should meet this environment again.
+            self.pool.finishing(&self.me);
+        }
         self.me.observe(|snapshot| snapshot.expected = None);
         let interrupted = outcome == Outcome::Failed(ErrorType::SandboxFailure) && self.node.is_draining();
         // Without START there will be no REPORT: an invocation that fails before it began.
@@ -64,6 +68,7 @@ impl Driver {
     fn answer_error(&mut self, id: RequestId, error: InvokeError) {
         let Some(at) = self.jobs.iter().position(|job| job.invocation.request_id == id) else { return };
         self.log.flush();
+        self.pool.release(&self.me);
         if let Some(reply) = self.jobs.swap_remove(at).reply {
             reply.send(Reply::Done(Err(error))).unwrap_or_default();
         }

@@ -263,8 +263,7 @@ impl Driver {
         if !taken {
             self.freeze_if_due();
         }
-        let leaving = matches!(phase, Phase::Stopping { ending: Ending { then: Then::Shutdown, .. }, .. });
-        if leaving || matches!(phase, Phase::Shutdown { .. } | Phase::Gone) {
+        if self.is_leaving() {
             // What is left of it to do is nobody's execution.
             self.pool.release(&self.me);
         }
@@ -272,6 +271,20 @@ impl Driver {
         self.me.observe(|snapshot| {
             (snapshot.phase, snapshot.idle_since, snapshot.coming_up) = (phase.name(), idle_since, coming_up);
         });
+    }
+
+    /// Whether it takes no invocation any more.
+    pub(super) fn is_leaving(&self) -> bool {
+        match self.machine.phase() {
+            Phase::Stopping { ending: Ending { then, .. }, .. } => then == Then::Shutdown,
+            Phase::Shutdown { .. } | Phase::Gone => true,
+            Phase::Cold
+            | Phase::Init { .. }
+            | Phase::Restore { .. }
+            | Phase::Idle
+            | Phase::Invoke { .. }
+            | Phase::Reset { .. } => false,
+        }
     }
 
     /// The next moment at which something is due.
