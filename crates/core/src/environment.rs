@@ -183,7 +183,8 @@ impl ExecutionEnvironment {
             }
             (P::Restore { started, waiting, .. }, E::Next) => self.restored(now, started, waiting, out),
             (P::Restore { started, waiting, .. }, E::RestoreError | E::InitError) => {
-                self.fail_restore(now, started, Status::InitError, waiting, out)
+                let status = self.fatal.take().map_or(Status::InitError, Status::Error);
+                self.fail_restore(now, started, status, waiting, out)
             }
             (
                 P::Restore { started, waiting, .. },

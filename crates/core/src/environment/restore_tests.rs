@@ -1,7 +1,7 @@
 //! SnapStart: what is said of Init and Restore, in which order, and how either fails.
 
 use super::*;
-use crate::extension::ExtensionId;
+use crate::extension::{ExtensionId, Failure};
 use crate::ids::RequestId;
 use crate::limits::{RESTORE_MAX_MS, SNAP_START_INIT_MS};
 
@@ -84,16 +84,21 @@ fn a_runtime_without_hooks_is_restored_at_once() {
     assert!(!out.contains(&Action::Restore) && out.contains(&Action::Dispatch(ID)));
 }
 
+/// With an extension that has registered.
+fn with_extension() -> (Stage, ExtensionId) {
+    let machine = ExecutionEnvironment::of(InitType::SnapStart, 3_000, Extensions::new(vec!["one".to_owned()]));
+    let (mut stage, id) = (Stage(machine), ExtensionId(1));
+    stage.event(0, Event::Start);
+    stage.0.register(Moment(1_000), "one", &["INVOKE".to_owned()], id, &mut Vec::new()).unwrap();
+    (stage, id)
+}
+
 #[test]
 fn restore_waits_for_the_extensions() {
-    let machine = ExecutionEnvironment::of(InitType::SnapStart, 3_000, Extensions::new(vec!["one".to_owned()]));
-    let (mut stage, id, mut out) = (Stage(machine), ExtensionId(1), Vec::new());
-    stage.event(0, Event::Start);
-    stage.0.register(Moment(1_000), "one", &["INVOKE".to_owned()], id, &mut out).unwrap();
+    let ((mut stage, id), mut out) = (with_extension(), Vec::new());
     let runtime_done = Action::InitRuntimeDone(init_report(80_000, Status::Success));
     assert_eq!(stage.event(80, Event::RestoreNext), [runtime_done]);
     assert!(stage.refuses(Event::Next) && stage.refuses(Event::RestoreNext), "it waits to be restored");
-    out.clear();
     stage.0.extension_next(Moment(90_000), id, &mut out).unwrap();
     assert!(out.contains(&Action::ReportInit(init_report(90_000, Status::Success))) && out.contains(&Action::Restore));
     assert!(stage.event(95, Event::Next).contains(&Action::Freeze), "nobody waits for it");
@@ -122,6 +127,20 @@ fn a_hook_that_fails_ends_the_environment() {
         assert_eq!(out[..2], [Action::RestoreRuntimeDone(restore), Action::ReportRestore(restore)]);
         assert!(out.contains(&Action::Complete(ID, Outcome::NotRestored(NotRestored::Error))) && ends(&out));
     }
+}
+
+#[test]
+fn what_an_extension_has_said_before_goes_before_what_the_runtime_says() {
+    let (mut stage, id) = with_extension();
+    stage.0.extension_next(Moment(50_000), id, &mut Vec::new()).unwrap();
+    stage.event(80, Event::RestoreNext);
+    stage.0.extension_failed(id, Failure::Exit, "Extension.Why").unwrap();
+    let restore = RestoreReport { duration_us: 20_000, status: Status::Error(ErrorType::ExtensionExitError) };
+    let out = stage.event(100, Event::RestoreError);
+    assert!(out.contains(&Action::ReportRestore(restore)));
+    assert!(out.contains(&Action::EndRuntime), "there is an extension that may end by itself");
+    let Phase::Stopping { ending, .. } = stage.0.phase() else { panic!("{out:?}") };
+    assert_eq!((ending.reason, ending.then), (Reason::Failure, Then::Shutdown));
 }
 
 #[test]
