@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from support.functions import PRESENT, zipped
 from support.service import wait_for
 from support.telemetry import FAST, RECORDS, check, events, kinds, records, subscriber
+from support.urls import Url
 
 # Those whose client knows hooks.
 RUNTIMES = [name for name in PRESENT if re.fullmatch(r"python3\.(1[2-9]|[2-9]\d)", name)]
@@ -22,11 +23,13 @@ def before():
     print("before the snapshot")
     done.append("before")
     if os.environ.get("FAIL") == "before": raise ValueError("not before")
+    if os.environ.get("FAIL") == "end before": os._exit(3)
 def after():
     print("after the restore")
     done.append("after")
     time.sleep(float(os.environ.get("SLEEP", "0")))
     if os.environ.get("FAIL") == "after": raise ValueError("not after")
+    if os.environ.get("FAIL") == "end after": os.kill(os.getpid(), 9)
 register_before_snapshot(before)
 register_after_restore(after)
 print("loaded")
@@ -87,6 +90,21 @@ def test_hooks_run_around_the_restore_and_the_log_says_so(snapstart, runtime):
     assert int(report["billed"]) in ceilings
     assert int(report["billed"]) - int(report["restore_billed"]) in {math.ceil(duration + d) for d in (-0.005, 0.005)}
     assert warm.report["restore"] is None and warm.report["init"] is None
+
+
+def test_the_trace_has_the_restore_between_init_and_the_invocation(service, snapstart, tmp_path):
+    made = snapstart()
+    report = made.invoke({}, Qualifier="1").report
+    made.environment("Idle")
+    file = tmp_path / "trace.json"
+    service.hearth("trace", made.name, "--format", "perfetto", "--output", file)
+    spans = [event for event in json.loads(file.read_text())["traceEvents"] if event["ph"] == "X"]
+    phases = sorted((span for span in spans if span["cat"] == "phase"), key=lambda span: span["ts"])
+    assert [span["name"] for span in phases[:4]] == ["Sandbox", "Init", "Restore", "Invoke 1"]
+    restore, invoke = phases[2], phases[3]
+    assert abs(restore["dur"] / 1000 - float(report["restore"])) <= 0.0051
+    assert invoke["args"]["restoreDurationUs"] == restore["dur"]
+    assert f"<td>{report['restore']} ms restore</td>" in service.hearth("trace", made.name, "--output", "-").stdout
 
 
 def test_latest_is_initialised_on_demand_and_versions_of_before_stay(snapstart):
@@ -159,6 +177,35 @@ def test_a_hook_before_the_snapshot_that_fails_is_a_failed_init(snapstart):
     assert "RESTORE_START" not in names and names.count("INIT_START") == 1, lines
     (report,) = (line for line in lines if line.startswith("INIT_REPORT"))
     assert report.endswith("\tPhase: init\tStatus: error\tError Type: Runtime.BeforeSnapshotError"), report
+
+
+def test_a_process_that_ends_in_a_hook(snapstart):
+    made = snapstart(variables={"FAIL": "end before"})
+    answer = made.invoke({}, Qualifier="1")
+    assert answer.error == "Unhandled" and answer.json["errorType"] == "Runtime.ExitError"
+    assert answer.json["errorMessage"].endswith("Error: Runtime exited with error: exit status 3")
+    assert lines_of(made, 1)[0][-1].endswith("\tPhase: init\tStatus: error\tError Type: Runtime.ExitError")
+    made.configure(Environment={"Variables": {"FAIL": "end after"}})
+    with pytest.raises(ClientError) as refused:
+        made.invoke({}, Qualifier=made.publish())
+    assert refused.value.response["Error"]["Code"] == "SnapStartException"
+    lines, names = lines_of(made, 2)
+    assert names[-1] == "RESTORE_REPORT" and lines[-1].endswith("\tStatus: error\tError Type: Runtime.ExitError")
+
+
+def test_an_alias_leads_to_a_restored_version_and_a_url_says_only_that_it_failed(snapstart):
+    made = snapstart(variables={"FAIL": "after"})
+    made.client.create_alias(FunctionName=made.name, Name="live", FunctionVersion="1")
+    with pytest.raises(ClientError, match="SnapStartException"):
+        made.invoke({}, Qualifier="live")
+    url = Url(made, qualifier="live")
+    response, body = url.send()
+    assert (response.status, body) == (502, b"Internal Server Error")
+    made.configure(Environment={"Variables": {}})
+    made.client.update_alias(FunctionName=made.name, Name="live", FunctionVersion=made.publish())
+    answer = made.invoke({}, Qualifier="live")
+    assert answer.report["restore"] and answer.response["ExecutedVersion"] == "2"
+    assert url.json()["done"] == ["before", "after"]
 
 
 def test_hooks_after_the_restore_have_ten_seconds(snapstart):
