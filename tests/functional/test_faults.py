@@ -116,7 +116,8 @@ class Neighbour(Function):
     """A function of which one environment is alive, and shall stay."""
 
     def __init__(self, service):
-        super().__init__(service, "probe.py")
+        # Of a machine that is busy it need not be undisturbed.
+        super().__init__(service, "probe.py", Timeout=PATIENCE_S)
         self.invokes = 0
 
     def check(self):
