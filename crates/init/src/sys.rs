@@ -251,6 +251,14 @@ pub fn group_of(process: i32) -> Option<i32> {
     (group > 0).then_some(group)
 }
 
+/// Signals a process group, atomically against fork; nothing happens when nobody is left.
+pub fn signal_group(group: i32, signal: i32) {
+    if group > 1 {
+        // SAFETY: always valid. Its only errors are that nobody is there and that the number is no signal.
+        unsafe { libc::kill(-group, signal) };
+    }
+}
+
 /// Signals a process: whichever of its threads the kernel finds. Nothing happens when it is gone.
 pub fn signal_process(process: i32, signal: i32) {
     if process > 1 {

@@ -140,6 +140,20 @@ async fn an_environment_that_an_invocation_waits_for_is_not_frozen_before_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_environment_that_cannot_be_frozen_gets_no_other_invocation() {
+    let stage = Stage::new(serving(|runtime, _, _| runtime.environment.to_string()));
+    stage.sandboxes.never_freezes.store(true, Ordering::SeqCst);
+    for number in 0..3 {
+        let answer = stage.invoke("null").await.expect("an answer");
+        assert_eq!(answer.payload, number.to_string());
+        assert!(!answer.function_error);
+        while !stage.worker.list().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_of_any_kind_gives_the_place_back() {
     let mut stage = Stage::new(Arc::new(|runtime| {
         while let Some((id, event)) = runtime.next() {

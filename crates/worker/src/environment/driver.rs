@@ -247,22 +247,19 @@ impl Driver {
     fn settle(&mut self) {
         self.log.flush();
         self.send_telemetry();
+        if self.machine.accepts_invocations() && !self.offered {
+            self.offered = true;
+            self.idle_since = self.node.clock.now();
+            self.rest();
+        } else {
+            self.freeze_if_due();
+        }
         let phase = self.machine.phase();
         let free = self.machine.accepts_invocations();
         let coming_up = matches!(
             phase,
             Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. }
         );
-        let mut taken = false;
-        if free && !self.offered {
-            self.offered = true;
-            self.idle_since = self.node.clock.now();
-            taken = self.pool.offer(&self.me);
-        }
-        // Where an invocation has waited for us, it is the next we hear of: neither frozen nor thawed for it.
-        if !taken {
-            self.freeze_if_due();
-        }
         if self.is_leaving() {
             // What is left of it to do is nobody's execution.
             self.pool.release(&self.me);
@@ -271,6 +268,18 @@ impl Driver {
         self.me.observe(|snapshot| {
             (snapshot.phase, snapshot.idle_since, snapshot.coming_up) = (phase.name(), idle_since, coming_up);
         });
+    }
+
+    /// Free for an invocation. One that has waited for us is most often the next we hear of: neither frozen nor thawed for
+    /// it. Whoever else finds us finds us frozen.
+    fn rest(&mut self) {
+        if self.pool.hand_over(&self.me) {
+            return;
+        }
+        self.freeze_if_due();
+        if self.machine.accepts_invocations() {
+            self.pool.offer(&self.me);
+        }
     }
 
     /// Whether it takes no invocation any more.
@@ -359,10 +368,15 @@ impl Driver {
         let verdict = tell(&mut self.machine, now, &mut actions);
         self.me.record(now, &self.machine, &actions);
         actions.into_iter().for_each(|action| self.carry_out(action));
+        self.follow();
+        verdict
+    }
+
+    /// Handles what effects have caused.
+    pub(super) fn follow(&mut self) {
         while let Some(event) = self.follow_up.pop_front() {
             self.feed(event);
         }
-        verdict
     }
 }
 

@@ -72,12 +72,13 @@ impl Driver {
         }
     }
 
-    /// Unless it has been put off: see [`Driver::settle`].
+    /// What [`Action::Freeze`] has asked for, if it still is to be.
     pub(super) fn freeze_if_due(&mut self) {
         if std::mem::take(&mut self.freeze_due) && self.machine.phase() == Phase::Idle {
             self.log.telemetry().freeze();
             let frozen = self.sandbox.freeze();
             self.or_lost("freeze", frozen);
+            self.follow();
         }
     }
 

@@ -233,23 +233,32 @@ impl FunctionPool {
         }
     }
 
-    /// It is free: to whoever waits for it, else on top of the stack. Whether somebody has waited. Said once for each
-    /// invocation.
-    pub(crate) fn offer(&self, environment: &Arc<Environment>) -> bool {
+    /// It is free: to whoever waits for it, if somebody does.
+    pub(crate) fn hand_over(&self, environment: &Arc<Environment>) -> bool {
+        self.passed_on(&mut self.state(), environment)
+    }
+
+    /// It is free: to whoever waits for it, else on top of the stack. Said once for each invocation.
+    pub(crate) fn offer(&self, environment: &Arc<Environment>) {
         let mut state = self.state();
+        if !self.passed_on(&mut state, environment) {
+            self.free(&mut state, environment);
+            state.idle.push(Arc::clone(environment));
+        }
+    }
+
+    fn passed_on(&self, state: &mut State, environment: &Arc<Environment>) -> bool {
         let suits = |waiter: &Waiter| waiter.incarnation == environment.incarnation();
         let share = state.busy(environment).map(|busy| busy.share);
-        let goes_on = share.is_some_and(|share| self.may_pass_on(&state, share));
+        let goes_on = share.is_some_and(|share| self.may_pass_on(state, share));
         // What it is counted in goes with it.
-        if goes_on && state.hand_over(Room::Idle(Arc::clone(environment)), suits).is_none() {
-            if let Some(busy) = state.busy(environment) {
-                busy.answered = None;
-            }
-            return true;
+        if !goes_on || state.hand_over(Room::Idle(Arc::clone(environment)), suits).is_some() {
+            return false;
         }
-        self.free(&mut state, environment);
-        state.idle.push(Arc::clone(environment));
-        false
+        if let Some(busy) = state.busy(environment) {
+            busy.answered = None;
+        }
+        true
     }
 
     /// Takes it off the stack; false when an invocation has been placed on it meanwhile.

@@ -193,6 +193,8 @@ pub(crate) struct FakeSandboxes {
     pub(crate) frozen: Arc<AtomicUsize>,
     /// How often one was frozen.
     pub(crate) freezes: Arc<AtomicUsize>,
+    /// Whether freezing fails.
+    pub(crate) never_freezes: Arc<AtomicBool>,
     /// Asked before each start.
     pub(crate) refuse: Arc<Mutex<Refusal>>,
 }
@@ -216,6 +218,7 @@ struct FakeSandbox {
     ended: Arc<AtomicUsize>,
     frozen: Arc<AtomicUsize>,
     freezes: Arc<AtomicUsize>,
+    never_freezes: Arc<AtomicBool>,
     refuse: Arc<Mutex<Refusal>>,
 }
 
@@ -250,6 +253,7 @@ impl Sandboxes for FakeSandboxes {
             ended: Arc::clone(&self.ended),
             frozen: Arc::clone(&self.frozen),
             freezes: Arc::clone(&self.freezes),
+            never_freezes: Arc::clone(&self.never_freezes),
             refuse: Arc::clone(&self.refuse),
         }))
     }
@@ -331,6 +335,9 @@ impl Sandbox for FakeSandbox {
     }
 
     fn freeze(&self) -> Result<(), SandboxError> {
+        if self.never_freezes.load(Ordering::SeqCst) {
+            return Err(SandboxError::Misused("it does not freeze"));
+        }
         self.frozen.fetch_add(1, Ordering::SeqCst);
         self.freezes.fetch_add(1, Ordering::SeqCst);
         Ok(())
@@ -389,8 +396,8 @@ impl Stage {
         let (made, ended) = (AtomicUsize::new(0), Arc::default());
         let refuse: Refusal = |_| None;
         let refuse = Arc::new(Mutex::new(refuse));
-        let sandboxes =
-            Arc::new(FakeSandboxes { program, made, ended, frozen: Arc::default(), freezes: Arc::default(), refuse });
+        let (frozen, freezes, never_freezes) = (Arc::default(), Arc::default(), Arc::default());
+        let sandboxes = Arc::new(FakeSandboxes { program, made, ended, frozen, freezes, never_freezes, refuse });
         let logs = Arc::new(FakeLogs::default());
         let mut config = WorkerConfig {
             sandboxes: Arc::clone(&sandboxes) as Arc<dyn Sandboxes>,
