@@ -5,6 +5,7 @@
 
 pub mod bandwidth;
 pub mod billing;
+pub mod blank_pool;
 pub mod concurrency;
 pub mod dns;
 pub mod environment;

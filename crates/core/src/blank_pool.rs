@@ -1,0 +1,207 @@
+//! Which blank sandboxes to keep ready, and how many of them: a pure policy.
+//!
+//! A cold start that finds a sandbox of its kind does not wait for one to be made. What will be wanted is guessed from
+//! what was wanted lately: of each kind one more than came at once, a guess that halves with time down to one, and is
+//! given up when nobody has wanted the kind for long. All kinds share a budget; who was wanted last comes first, and
+//! everybody gets one before anybody gets two.
+//!
+//! While cold starts come, the machine is theirs: the stock is filled up in the pauses, one at a time.
+
+use crate::environment::Moment;
+use std::collections::BTreeMap;
+
+/// What comes within so long came at once, microseconds (ours).
+const BURST_US: u64 = 1_000_000;
+/// How long it takes until half as many are kept, microseconds (ours).
+const HALF_LIFE_US: u64 = 300_000_000;
+/// How long a kind is kept that nobody wants any more, microseconds (ours).
+const FORGOTTEN_US: u64 = 3_600_000_000;
+/// How long after a cold start nothing is made, microseconds (ours: about what the start itself takes).
+const QUIET_US: u64 = 50_000;
+/// But not for longer than this when they never stop, microseconds (ours).
+const PATIENCE_US: u64 = 500_000;
+/// Kinds that are remembered (ours: every runtime in several variants).
+const KINDS: usize = 64;
+
+/// What all that wait may cost together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Their memory, KiB.
+    pub budget_kib: u64,
+    /// Their number.
+    pub most: usize,
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step<K> {
+    /// Make one of this kind.
+    Make(K),
+    /// Give one of this kind up.
+    Drop(K),
+    /// Nothing until then, or until something is wanted; `None`: time alone changes nothing.
+    Wait(Option<Moment>),
+}
+
+/// The guess for each kind `K` of blank sandboxes. It does not hold them: how many there are is said with each question.
+#[derive(Clone, Debug)]
+pub struct BlankPool<K> {
+    limits: Limits,
+    kinds: BTreeMap<K, Demand>,
+    busy: Option<Busy>,
+}
+
+/// Cold starts that followed each other without a pause.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    since: Moment,
+    last: Moment,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Demand {
+    /// What one of them takes, KiB.
+    cost_kib: u64,
+    /// When one was wanted last.
+    last: Moment,
+    /// When the burst under way began, and how many it has wanted.
+    burst: (Moment, usize),
+    /// The largest burst of late, and when that was.
+    largest: (usize, Moment),
+}
+
+impl Demand {
+    fn new(now: Moment, cost_kib: u64) -> Self {
+        Self { cost_kib, last: now, burst: (now, 0), largest: (0, now) }
+    }
+
+    /// One more is wanted.
+    fn want(&mut self, now: Moment) {
+        let (begun, wanted) = self.burst;
+        self.burst = if now.since(begun) < BURST_US { (begun, wanted.saturating_add(1)) } else { (now, 1) };
+        if self.burst.1 >= self.at_once(now) {
+            self.largest = (self.burst.1, now);
+        }
+        self.last = now;
+    }
+
+    /// How many may come at once.
+    fn at_once(&self, now: Moment) -> usize {
+        let (largest, then) = self.largest;
+        let half_lives = u32::try_from(now.since(then) / HALF_LIFE_US).unwrap_or(u32::MAX);
+        largest.checked_shr(half_lives).unwrap_or(0)
+    }
+
+    /// How many there should be, if there were no limits.
+    fn wish(&self, now: Moment) -> usize {
+        if now.since(self.last) < FORGOTTEN_US { self.at_once(now).saturating_add(1) } else { 0 }
+    }
+
+    /// When the wish changes by itself.
+    fn changes_at(&self, now: Moment) -> Option<Moment> {
+        let forgotten = Moment(self.last.0.saturating_add(FORGOTTEN_US));
+        let halved = || {
+            let half_lives = now.since(self.largest.1) / HALF_LIFE_US + 1;
+            Moment(self.largest.1.0.saturating_add(half_lives.saturating_mul(HALF_LIFE_US)))
+        };
+        let next = if self.at_once(now) > 0 { forgotten.min(halved()) } else { forgotten };
+        (self.wish(now) > 0).then_some(next)
+    }
+}
+
+impl<K: Clone + Ord> BlankPool<K> {
+    /// A policy that nobody has wanted anything of.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, kinds: BTreeMap::new(), busy: None }
+    }
+
+    /// A cold start wants one of this kind, whether or not there is one. `cost_kib` is a guess of what one takes, until
+    /// [`BlankPool::made`] knows better.
+    pub fn want(&mut self, now: Moment, kind: &K, cost_kib: u64) {
+        self.demand(now, kind, cost_kib).want(now);
+        let pause = self.busy.is_none_or(|busy| now.since(busy.last) >= QUIET_US);
+        let since = self.busy.filter(|_| !pause).map_or(now, |busy| busy.since);
+        self.busy = Some(Busy { since, last: now });
+    }
+
+    /// Cold starts of this kind are to be expected.
+    pub fn expect(&mut self, now: Moment, kind: &K, cost_kib: u64) {
+        self.demand(now, kind, cost_kib).last = now;
+    }
+
+    /// One of this kind has been made, and takes so much memory, KiB.
+    pub fn made(&mut self, kind: &K, cost_kib: u64) {
+        if let Some(demand) = self.kinds.get_mut(kind) {
+            demand.cost_kib = cost_kib;
+        }
+    }
+
+    /// None of this kind can be made, or none of them lasts: it is forgotten until it is wanted again.
+    pub fn forget(&mut self, kind: &K) {
+        self.kinds.remove(kind);
+    }
+
+    /// The kinds to keep and how many of each, the most recently wanted first.
+    #[must_use]
+    pub fn goals(&self, now: Moment) -> Vec<(K, usize)> {
+        let mut kinds: Vec<_> = self.kinds.iter().filter(|(_, demand)| demand.wish(now) > 0).collect();
+        kinds.sort_by_key(|(_, demand)| std::cmp::Reverse(demand.last));
+        let (mut kib, mut places) = (self.limits.budget_kib, self.limits.most);
+        let mut grant = |demand: &Demand, wanted: usize| {
+            let affordable = kib.checked_div(demand.cost_kib).map_or(usize::MAX, to_usize);
+            let granted = wanted.min(affordable).min(places);
+            kib = kib.saturating_sub(demand.cost_kib.saturating_mul(granted as u64));
+            places -= granted;
+            granted
+        };
+        let first: Vec<_> = kinds.iter().map(|(_, demand)| grant(demand, 1)).collect();
+        let all = kinds.iter().zip(first).map(|((kind, demand), first)| {
+            let more = if first == 0 { 0 } else { grant(demand, demand.wish(now) - 1) };
+            ((*kind).clone(), first + more)
+        });
+        all.filter(|(_, goal)| *goal > 0).collect()
+    }
+
+    /// What to do next, where there are so many of each kind.
+    #[must_use]
+    pub fn next(&self, now: Moment, stock: &BTreeMap<K, usize>) -> Step<K> {
+        if let Some(until) = self.busy_until().filter(|until| now < *until) {
+            return Step::Wait(Some(until));
+        }
+        let goals = self.goals(now);
+        let there_are = |kind: &K| stock.get(kind).copied().unwrap_or(0);
+        let goal = |kind: &K| goals.iter().find(|(other, _)| other == kind).map_or(0, |(_, goal)| *goal);
+        // First, so that there is room for what is made.
+        if let Some((kind, _)) = stock.iter().find(|(kind, count)| **count > goal(kind)) {
+            return Step::Drop(kind.clone());
+        }
+        let missing: Vec<_> = goals.iter().filter(|(kind, goal)| there_are(kind) < *goal).collect();
+        let none_at_all = missing.iter().find(|(kind, _)| there_are(kind) == 0);
+        match none_at_all.or(missing.first()) {
+            Some((kind, _)) => Step::Make(kind.clone()),
+            None => Step::Wait(self.kinds.values().filter_map(|demand| demand.changes_at(now)).min()),
+        }
+    }
+
+    /// Until when the machine is left to cold starts.
+    fn busy_until(&self) -> Option<Moment> {
+        let Busy { since, last } = self.busy?;
+        Some(Moment(last.0.saturating_add(QUIET_US).min(since.0.saturating_add(PATIENCE_US))))
+    }
+
+    fn demand(&mut self, now: Moment, kind: &K, cost_kib: u64) -> &mut Demand {
+        if !self.kinds.contains_key(kind) && self.kinds.len() >= KINDS {
+            let oldest = self.kinds.iter().min_by_key(|(_, demand)| demand.last).map(|(kind, _)| kind.clone());
+            oldest.iter().for_each(|kind| self.forget(kind));
+        }
+        self.kinds.entry(kind.clone()).or_insert_with(|| Demand::new(now, cost_kib))
+    }
+}
+
+fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests;

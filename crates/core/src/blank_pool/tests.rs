@@ -1,0 +1,172 @@
+use super::*;
+use proptest::prelude::*;
+
+const PLENTY: Limits = Limits { budget_kib: u64::MAX, most: 1_000 };
+
+fn later(now: Moment, us: u64) -> Moment {
+    Moment(now.0 + us)
+}
+
+/// A pool that follows the policy to the letter.
+fn fill<K: Clone + Ord>(pool: &BlankPool<K>, now: Moment, stock: &mut BTreeMap<K, usize>) -> usize {
+    for steps in 0.. {
+        match pool.next(now, stock) {
+            Step::Make(kind) => *stock.entry(kind).or_default() += 1,
+            Step::Drop(kind) => *stock.get_mut(&kind).expect("there is one") -= 1,
+            Step::Wait(_) => return steps,
+        }
+        assert!(steps < 10_000, "the stock never settles");
+    }
+    unreachable!("it settles or panics")
+}
+
+#[test]
+fn of_each_kind_one_more_is_kept_than_came_at_once() {
+    let mut pool = BlankPool::new(PLENTY);
+    let now = Moment(7);
+    (0..30).for_each(|_| pool.want(now, &"python", 10));
+    pool.want(now, &"node", 10);
+    assert_eq!(pool.goals(now), [("node", 2), ("python", 31)]);
+    // Sequential cold starts are no burst.
+    (1..100).for_each(|turn| pool.want(later(now, turn * BURST_US), &"node", 10));
+    assert!(pool.goals(later(now, 100 * BURST_US)).contains(&("node", 2)));
+}
+
+#[test]
+fn a_guess_halves_down_to_one_and_ends() {
+    let mut pool = BlankPool::new(PLENTY);
+    let now = Moment(0);
+    (0..8).for_each(|_| pool.want(now, &(), 1));
+    let kept = |us| pool.goals(later(now, us)).first().map_or(0, |(_, goal)| *goal);
+    assert_eq!([0, 1, 2, 3, 4, 5].map(|half_lives| kept(half_lives * HALF_LIFE_US)), [9, 5, 3, 2, 1, 1]);
+    assert_eq!((kept(FORGOTTEN_US - 1), kept(FORGOTTEN_US)), (1, 0));
+}
+
+#[test]
+fn what_is_only_expected_is_there_once() {
+    let mut pool = BlankPool::new(PLENTY);
+    pool.expect(Moment(0), &"python", 10);
+    assert_eq!(pool.next(Moment(0), &BTreeMap::new()), Step::Make("python"), "nobody is busy");
+    let settled = BTreeMap::from([("python", 1)]);
+    assert_eq!(pool.next(Moment(0), &settled), Step::Wait(Some(Moment(FORGOTTEN_US))));
+    pool.forget(&"python");
+    assert_eq!(pool.next(Moment(0), &settled), Step::Drop("python"));
+}
+
+#[test]
+fn everybody_gets_one_before_anybody_gets_two() {
+    let mut pool = BlankPool::new(Limits { budget_kib: 40, most: 10 });
+    for (kind, at) in [("a", 1), ("b", 2), ("c", 3)] {
+        (0..5).for_each(|_| pool.want(Moment(at), &kind, 10));
+    }
+    assert_eq!(pool.goals(Moment(3)), [("c", 2), ("b", 1), ("a", 1)]);
+    pool.made(&"c", 25);
+    assert_eq!(pool.goals(Moment(3)), [("c", 1), ("b", 1)], "what it really takes counts");
+}
+
+#[test]
+fn while_cold_starts_come_nothing_is_made_for_a_while() {
+    let mut pool = BlankPool::new(PLENTY);
+    let none = BTreeMap::new();
+    pool.want(Moment(0), &(), 1);
+    assert_eq!(pool.next(Moment(0), &none), Step::Wait(Some(Moment(QUIET_US))));
+    assert_eq!(pool.next(Moment(QUIET_US), &none), Step::Make(()));
+    let mut now = Moment(QUIET_US);
+    while now.0 < QUIET_US + PATIENCE_US {
+        pool.want(now, &(), 1);
+        assert!(matches!(pool.next(now, &none), Step::Wait(Some(until)) if until <= Moment(QUIET_US + PATIENCE_US)));
+        now = later(now, QUIET_US / 2);
+    }
+    pool.want(now, &(), 1);
+    assert_eq!(pool.next(now, &none), Step::Make(()), "they never stop");
+}
+
+#[derive(Clone, Debug)]
+enum Happening {
+    Want(u8),
+    Expect(u8),
+    Made(u8, u64),
+    Forget(u8),
+    Pass(u64),
+    Fill,
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let kind = 0_u8..80;
+    let pass = prop_oneof![0..2 * QUIET_US, 0..2 * HALF_LIFE_US, 0..2 * FORGOTTEN_US];
+    let happening = prop_oneof![
+        8 => kind.clone().prop_map(Happening::Want),
+        2 => kind.clone().prop_map(Happening::Expect),
+        1 => (kind.clone(), 0_u64..200).prop_map(|(kind, cost)| Happening::Made(kind, cost)),
+        1 => kind.prop_map(Happening::Forget),
+        4 => pass.prop_map(Happening::Pass),
+        3 => Just(Happening::Fill),
+    ];
+    proptest::collection::vec(happening, 0..300)
+}
+
+proptest! {
+    /// Whatever happens: the goals are within the limits and of kinds that were wanted, the stock settles at them, and
+    /// time alone changes nothing before it was said to.
+    #[test]
+    fn goals_stay_within_limits_and_are_reached(
+        happenings in happenings(), budget_kib in 0_u64..2_000, most in 0_usize..40,
+    ) {
+        let mut pool = BlankPool::new(Limits { budget_kib, most });
+        let (mut now, mut stock, mut cost) = (Moment(0), BTreeMap::new(), BTreeMap::new());
+        for happening in happenings {
+            match happening {
+                Happening::Want(kind) => {
+                    pool.want(now, &kind, 30);
+                    cost.entry(kind).or_insert(30);
+                    // It takes one if there is one.
+                    stock.entry(kind).and_modify(|count: &mut usize| *count = count.saturating_sub(1));
+                }
+                Happening::Expect(kind) => {
+                    pool.expect(now, &kind, 30);
+                    cost.entry(kind).or_insert(30);
+                }
+                Happening::Made(kind, kib) => pool.made(&kind, kib),
+                Happening::Forget(kind) => pool.forget(&kind),
+                Happening::Pass(us) => now = later(now, us),
+                Happening::Fill => {
+                    fill(&pool, now, &mut stock);
+                }
+            }
+            let goals = pool.goals(now);
+            let kib: u64 = goals.iter().map(|(kind, goal)| pool.kinds[kind].cost_kib * *goal as u64).sum();
+            prop_assert!(kib <= budget_kib, "{} KiB of {}", kib, budget_kib);
+            prop_assert!(goals.iter().map(|(_, goal)| goal).sum::<usize>() <= most);
+            prop_assert!(pool.kinds.len() <= KINDS);
+            prop_assert!(goals.iter().all(|(kind, _)| cost.contains_key(kind)));
+        }
+        now = later(now, PATIENCE_US);
+        fill(&pool, now, &mut stock);
+        let reached: Vec<_> = stock.iter().filter(|(_, count)| **count > 0).map(|(kind, count)| (*kind, *count)).collect();
+        let mut goals = pool.goals(now);
+        goals.sort_unstable();
+        prop_assert_eq!(&reached, &goals);
+        match pool.next(now, &stock) {
+            Step::Wait(Some(until)) => {
+                prop_assert!(until > now);
+                let just_before = Moment(until.0 - 1);
+                prop_assert_eq!(fill(&pool, just_before, &mut stock.clone()), 0);
+            }
+            Step::Wait(None) => prop_assert_eq!(fill(&pool, later(now, 10 * FORGOTTEN_US), &mut stock.clone()), 0),
+            step => prop_assert!(false, "{:?} after it has settled", step),
+        }
+        let long_after = later(now, FORGOTTEN_US);
+        fill(&pool, long_after, &mut stock);
+        prop_assert!(stock.values().all(|count| *count == 0), "what nobody wants is given up");
+    }
+
+    /// A burst that comes again as it came before finds everything it needs.
+    #[test]
+    fn the_same_burst_again_is_served(burst in 1_usize..200, pause in PATIENCE_US..HALF_LIFE_US) {
+        let mut pool = BlankPool::new(PLENTY);
+        (0..burst).for_each(|_| pool.want(Moment(0), &(), 1));
+        let mut stock = BTreeMap::new();
+        fill(&pool, Moment(pause), &mut stock);
+        prop_assert!(stock[&()] >= burst);
+    }
+}
