@@ -55,6 +55,9 @@ pub trait Environments: Send + Sync + Debug {
     /// Every environment there is now.
     fn list(&self) -> Vec<EnvironmentStatus>;
 
+    /// The sandboxes that wait for cold starts.
+    fn blanks(&self) -> BlanksStatus;
+
     /// What those of the environments that are wanted have done: the latest of those that there are and of
     /// those that have ended, by the time they were made.
     fn timelines(&self, wanted: &Wanted) -> Vec<EnvironmentTimeline>;
@@ -173,4 +176,24 @@ pub struct EnvironmentStatus {
     pub invokes: u64,
     /// The sandbox's first process as the host sees it.
     pub pid: u32,
+}
+
+/// The sandboxes that wait for cold starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct BlanksStatus {
+    /// Memory they may take together, MB; 0: none are kept.
+    pub budget_mb: u64,
+    /// By kind.
+    pub kinds: Vec<BlankStatus>,
+}
+
+/// Those of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BlankStatus {
+    /// The runtime they are for.
+    pub runtime: String,
+    /// How many there are now.
+    pub ready: usize,
+    /// How many there are to be.
+    pub wanted: usize,
 }

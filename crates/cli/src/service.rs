@@ -34,6 +34,8 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(7);
 const ANSWERING: Duration = Duration::from_secs(1);
 /// What the rest of a stop may take (ours): shutting down environments and removing what they leave.
 const CLEANUP: Duration = Duration::from_millis(2_500);
+/// See [`usual_pool_mb`].
+const POOL_MB_MOST: u64 = 1_024;
 /// Exit code after a second signal, as a shell reports a process killed by SIGINT.
 pub(crate) const KILLED: u8 = 130;
 
@@ -66,6 +68,16 @@ pub(crate) struct Settings {
     pub(crate) network: NetworkConfig,
     /// Whom to ask for names on their behalf; empty: this host's resolvers.
     pub(crate) dns: Vec<SocketAddr>,
+    /// Memory that blank sandboxes may take while they wait for cold starts, MB; `None`: none wait.
+    pub(crate) pool_mb: Option<u64>,
+}
+
+/// Memory that sandboxes which wait for cold starts may take if nobody says how much, MB: an eighth of what this host has, and at
+/// most what thirty prebooted interpreters of the largest kind take.
+pub(crate) fn usual_pool_mb() -> u64 {
+    let host = rustix::system::sysinfo();
+    let mb = u64::from(host.totalram).saturating_mul(u64::from(host.mem_unit)) >> 20;
+    (mb / 8).min(POOL_MB_MOST)
 }
 
 /// Each environment costs some descriptors, and the usual soft limit of 1,024 is there for programs that use `select(2)`.
@@ -125,6 +137,7 @@ impl Service {
             billing: settings.billing,
             stream_bytes_per_s: settings.stream_bytes_per_s,
             dns: settings.dns,
+            pool_kib: settings.pool_mb.map(|mb| mb << 10),
         }));
         let front = FrontDoor::new(
             Config {
@@ -248,6 +261,7 @@ impl Settings {
             runtimes,
             network: NetworkConfig::default(),
             dns: Vec::new(),
+            pool_mb: None,
         })
     }
 }

@@ -32,7 +32,10 @@ pub(crate) async fn serve(door: &FrontDoor, head: &Parts, id: RequestId) -> Http
     let path = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let result = match (&head.method, path) {
         (&Method::GET, "health") => Ok(Answer::ok(json!({ "status": "ok" }))),
-        (&Method::GET, "environments") => Ok(Answer::ok(json!({ "environments": door.environments.list() }))),
+        (&Method::GET, "environments") => {
+            let all = json!({ "environments": door.environments.list(), "blanks": door.environments.blanks() });
+            Ok(Answer::ok(all))
+        }
         (&Method::GET, "timelines") => {
             let wanted = wanted(head.uri.query().unwrap_or_default());
             // Up to some 10 MB of JSON: not on the executor, and not for many at once.

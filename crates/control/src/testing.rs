@@ -2,7 +2,9 @@
 //! runs. What needs answers of a function is tested over HTTP, in `tests/`.
 
 use crate::{Config, Credentials, FrontDoor, Stores};
-use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
+use hearth_api::environments::{
+    BlanksStatus, BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse,
+};
 use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, SnapStart, State, UpdateStatus};
 use hearth_api::timeline::{EnvironmentTimeline, Wanted};
 use hearth_core::ids::{AccountId, Region};
@@ -73,6 +75,10 @@ impl Environments for Draining {
 
     fn list(&self) -> Vec<EnvironmentStatus> {
         Vec::new()
+    }
+
+    fn blanks(&self) -> BlanksStatus {
+        BlanksStatus::default()
     }
 
     fn timelines(&self, _wanted: &Wanted) -> Vec<EnvironmentTimeline> {

@@ -260,7 +260,10 @@ async fn web_pages_are_kept_out_of_everything() {
         }
     }
     assert_eq!(service.get("/_hearth/health").await.status, StatusCode::OK);
-    assert_eq!(service.get("/_hearth/environments").await.json(), json!({ "environments": [] }));
+    assert_eq!(
+        service.get("/_hearth/environments").await.json(),
+        json!({ "environments": [], "blanks": { "budget_mb": 0, "kinds": [] } })
+    );
     for (query, function, environment, region) in [
         ("", None, None, None),
         ("?function=shop", Some("shop"), None, None),
@@ -269,7 +272,10 @@ async fn web_pages_are_kept_out_of_everything() {
         ("?function=my%2Dshop&environment=", Some("my-shop"), None, None),
     ] {
         let path = format!("/_hearth/timelines{query}");
-        assert_eq!(service.get(&path).await.json(), json!({ "environments": [] }));
+        assert_eq!(
+            service.get(&path).await.json(),
+            json!({ "environments": [], "blanks": { "budget_mb": 0, "kinds": [] } })
+        );
         let [function, environment, region] =
             [function, environment, region].map(|it: Option<&str>| it.map(str::to_owned));
         let wanted = service.environments.wanted.lock().expect("lock").pop().expect("asked");

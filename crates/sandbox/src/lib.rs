@@ -28,6 +28,9 @@ pub trait Sandboxes: Send + Sync + Debug {
         events: UnboundedSender<SandboxEvent>,
     ) -> Result<Box<dyn Sandbox>, SandboxError>;
 
+    /// Sandboxes that there can be at a time.
+    fn most(&self) -> usize;
+
     /// What this kernel and these rights let us enforce.
     fn capabilities(&self) -> Capabilities;
 }

@@ -4,6 +4,7 @@
 //! takes one lock, the function's own; idle environments are reused most recently used first. What an environment may
 //! do and when is decided by `hearth_core::environment`; here is only the I/O around it.
 
+mod blanks;
 mod clock;
 mod command;
 mod environment;
@@ -16,10 +17,11 @@ mod runtime_api;
 mod telemetry;
 mod variables;
 
+use blanks::Blanks;
 use clock::Clock;
 use environment::{Ended, Environment, Reply};
 use hearth_api::environments::{
-    BoxFuture, EnvironmentStatus, Environments, FunctionDoor, Invocation, InvokeError, InvokeResponse,
+    BlanksStatus, BoxFuture, EnvironmentStatus, Environments, FunctionDoor, Invocation, InvokeError, InvokeResponse,
 };
 use hearth_api::function::{FunctionKey, FunctionVersion};
 use hearth_api::runtime_tree::{self, RuntimeTree, RuntimeTreeError};
@@ -56,6 +58,8 @@ pub struct WorkerConfig {
     pub stream_bytes_per_s: Option<NonZeroU64>,
     /// Whom to ask for names on behalf of functions; empty: this host's resolvers.
     pub dns: Vec<SocketAddr>,
+    /// Memory that blank sandboxes may take while they wait for cold starts, KiB; `None`: none wait.
+    pub pool_kib: Option<u64>,
 }
 
 /// Runs functions on this node.
@@ -69,6 +73,7 @@ pub struct Worker {
 pub(crate) struct Node {
     pub(crate) config: WorkerConfig,
     pub(crate) pools: Pools,
+    pub(crate) blanks: Arc<Blanks>,
     /// What the latest environments that have ended had done.
     pub(crate) ended: Ended,
     pub(crate) clock: Clock,
@@ -100,7 +105,7 @@ impl Node {
 }
 
 impl Worker {
-    /// A worker without environments.
+    /// A worker without environments. If sandboxes are to wait for cold starts, to be called inside a tokio runtime.
     #[must_use]
     pub fn new(mut config: WorkerConfig) -> Self {
         let resolvers = Resolvers::new(std::mem::take(&mut config.dns));
@@ -110,7 +115,8 @@ impl Worker {
         let tmp_is_memory = capabilities.memory == Support::Full && capabilities.tmp_quota != Support::Full;
         let (door, draining) = (OnceLock::new(), AtomicBool::new(false));
         let ended = Ended::default();
-        let node = Node { config, pools, ended, clock, resolvers, door, draining, tmp_is_memory };
+        let blanks = Blanks::open(&config.sandboxes, clock, config.pool_kib);
+        let node = Node { config, pools, blanks, ended, clock, resolvers, door, draining, tmp_is_memory };
         Self { node: Arc::new(node) }
     }
 
@@ -120,7 +126,7 @@ impl Worker {
     }
 
     /// Takes no more invocations, gives those that run up to `limit`, then ends every environment; returns when the
-    /// last one is gone.
+    /// last one is gone, and every blank sandbox.
     pub async fn drain(&self, limit: Duration) {
         self.node.draining.store(true, Ordering::SeqCst);
         self.node.pools.retire_all();
@@ -128,6 +134,7 @@ impl Worker {
             self.node.pools.stop_all();
             self.node.pools.wait_until_empty().await;
         }
+        self.node.blanks.close().await;
     }
 }
 
@@ -154,6 +161,10 @@ impl Environments for Worker {
 
     fn list(&self) -> Vec<EnvironmentStatus> {
         self.node.pools.all().iter().map(|environment| environment.status(self.node.clock.now())).collect()
+    }
+
+    fn blanks(&self) -> BlanksStatus {
+        self.node.blanks.status()
     }
 
     fn timelines(&self, wanted: &Wanted) -> Vec<EnvironmentTimeline> {

@@ -33,9 +33,26 @@ pub(crate) struct Environment {
     pid: u32,
 }
 
+/// What waits for cold starts.
+#[derive(Debug, Default, Deserialize)]
+struct Blanks {
+    budget_mb: u64,
+    kinds: Vec<Kind>,
+}
+
+/// Blank sandboxes for one runtime.
+#[derive(Debug, Deserialize)]
+struct Kind {
+    runtime: String,
+    ready: usize,
+    wanted: usize,
+}
+
 #[derive(Debug, Deserialize)]
 struct Answer {
     environments: Vec<Environment>,
+    #[serde(default)]
+    blanks: Blanks,
 }
 
 /// Runs the command.
@@ -49,11 +66,14 @@ pub(crate) async fn run(args: PsArgs, output: Output) -> anyhow::Result<ExitCode
         output::json_line(&client.environments().await?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let environments = of(&client).await?;
+    let Answer { environments, blanks } = ask(&client).await?;
     if environments.is_empty() {
         eprintln!("no execution environments: the first invoke of a function makes one");
     } else {
         output::line(&table(environments, output))?;
+    }
+    if let Some(line) = waiting(&blanks) {
+        output::line(&output.paint(Tone::Faint, &line))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -64,10 +84,23 @@ pub(crate) async fn run(args: PsArgs, output: Output) -> anyhow::Result<ExitCode
 ///
 /// [`ClientError`]
 pub(crate) async fn of(client: &Client) -> Result<Vec<Environment>, ClientError> {
+    Ok(ask(client).await?.environments)
+}
+
+async fn ask(client: &Client) -> Result<Answer, ClientError> {
     let answer = client.environments().await?;
-    let read = serde_json::from_value::<Answer>(answer);
-    let answer = read.map_err(|source| ClientError::Shape { what: "environments".to_owned(), source })?;
-    Ok(answer.environments)
+    serde_json::from_value(answer).map_err(|source| ClientError::Shape { what: "environments".to_owned(), source })
+}
+
+/// What is ready for cold starts, in a line; `None` where nothing is to be.
+fn waiting(blanks: &Blanks) -> Option<String> {
+    let kind = |kind: &Kind| {
+        let Kind { runtime, ready, wanted } = kind;
+        if ready == wanted { format!("{ready} {runtime}") } else { format!("{ready} of {wanted} {runtime}") }
+    };
+    let kinds: Vec<_> = blanks.kinds.iter().map(kind).collect();
+    let line = format!("ready for cold starts: {} (within {} MB)", kinds.join(", "), blanks.budget_mb);
+    (!kinds.is_empty()).then_some(line)
 }
 
 fn table(mut environments: Vec<Environment>, output: Output) -> String {
@@ -116,7 +149,7 @@ fn row(environment: &Environment) -> Vec<Cell> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_api::environments::EnvironmentStatus;
+    use hearth_api::environments::{BlankStatus, BlanksStatus, EnvironmentStatus};
 
     fn status(function: &str, account: &str) -> EnvironmentStatus {
         EnvironmentStatus {
@@ -151,6 +184,16 @@ mod tests {
             ]
         );
         assert!(!text.contains('\u{1b}'), "no colour off a terminal");
+    }
+
+    #[test]
+    fn what_is_ready_for_cold_starts_is_said_in_a_line() {
+        let kind = |runtime: &str, ready| BlankStatus { runtime: runtime.into(), ready, wanted: 2 };
+        let status = BlanksStatus { budget_mb: 512, kinds: vec![kind("python3.11", 2), kind("nodejs20.x", 1)] };
+        let read = |status| serde_json::from_value(serde_json::to_value(status).expect("writes")).expect("reads");
+        let line = waiting(&read(status)).expect("something is");
+        assert_eq!(line, "ready for cold starts: 2 python3.11, 1 of 2 nodejs20.x (within 512 MB)");
+        assert_eq!(waiting(&read(BlanksStatus::default())), None);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Start the service; as root, or as an ordinary user with what the host lets one have
@@ -70,6 +71,27 @@ pub(crate) struct UpArgs {
     /// Port of this host's loopback that functions reach as host.hearth.internal:PORT; can be repeated
     #[arg(long, value_parser = exposed_port, value_name = "PORT")]
     expose_host: Vec<u16>,
+    /// Memory that sandboxes may take which wait for cold starts, in MB, or `off` [default: an eighth of this host's, at most 1024]
+    #[arg(long, value_name = "MB|off")]
+    pool: Option<Pool>,
+}
+
+/// `--pool`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pool {
+    Off,
+    Mb(u64),
+}
+
+impl FromStr for Pool {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            text => text.parse().map(Self::Mb).map_err(|_| "a number of MB, or `off`".to_owned()),
+        }
+    }
 }
 
 /// `--network`
@@ -206,6 +228,11 @@ fn settings(args: UpArgs) -> anyhow::Result<Settings> {
         runtimes: args.runtimes.unwrap_or_else(runtimes::directory),
         network: NetworkConfig { wish, range: args.network_range, exposed },
         dns: args.dns,
+        pool_mb: match args.pool {
+            None => Some(service::usual_pool_mb()),
+            Some(Pool::Mb(mb)) => Some(mb),
+            Some(Pool::Off) => None,
+        },
     })
 }
 

@@ -4,7 +4,9 @@
 #![allow(clippy::indexing_slicing, reason = "an answer without the member that a test reads has to fail the test")]
 
 use bytes::Bytes;
-use hearth_api::environments::{BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse};
+use hearth_api::environments::{
+    BlanksStatus, BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse,
+};
 use hearth_api::function::{FunctionKey, FunctionVersion, Scope};
 use hearth_api::timeline::{EnvironmentTimeline, Wanted};
 use hearth_control::{Config, Credentials, FrontDoor, Stores};
@@ -95,6 +97,10 @@ impl Environments for FakeEnvironments {
 
     fn list(&self) -> Vec<EnvironmentStatus> {
         Vec::new()
+    }
+
+    fn blanks(&self) -> BlanksStatus {
+        BlanksStatus::default()
     }
 
     fn timelines(&self, wanted: &Wanted) -> Vec<EnvironmentTimeline> {

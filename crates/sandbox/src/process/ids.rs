@@ -80,6 +80,11 @@ impl Numbers {
         Self { supply, most, state: Mutex::default() }
     }
 
+    /// How many there are.
+    pub(crate) fn most(&self) -> usize {
+        usize::try_from(self.most).unwrap_or(usize::MAX)
+    }
+
     /// A number nobody has; `None` when there are none left.
     pub(crate) fn take(&self) -> Option<u32> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -191,6 +191,10 @@ impl Sandboxes for ProcessSandboxes {
         Ok(Box::new(ProcessSandbox::prepare(&self.shared, root, events)?))
     }
 
+    fn most(&self) -> usize {
+        self.shared.numbers.most()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.capabilities.clone()
     }

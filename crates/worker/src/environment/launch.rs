@@ -3,6 +3,7 @@
 use super::extensions::{Launch, LaunchFailure};
 use super::{Environment, Message};
 use crate::Node;
+use crate::blanks::{Blank, Kind};
 use crate::logs::LogWriter;
 use crate::{command, layers, variables};
 use hearth_api::environments::InvokeError;
@@ -13,7 +14,7 @@ use hearth_sandbox::{Assignment, ProcessSpec, Sandbox, SandboxEvent, Sockets};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// An environment's parts, before anything runs in it.
 pub(super) struct Made {
@@ -28,11 +29,11 @@ pub(super) struct Made {
     pub(super) tree: RuntimeTree,
 }
 
-/// Prepares a sandbox and assigns it to the function. Blocks for some milliseconds.
+/// Takes a blank sandbox and assigns it to the function. Blocks for some milliseconds, most of them if none was ready.
 pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
     let tree = node.runtime(&function.runtime).map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
-    let (sender, events) = mpsc::unbounded_channel();
-    let sandbox = node.config.sandboxes.prepare(&tree.root, sender).map_err(|error| failed(&error))?;
+    let kind = Kind::of(&tree).map_err(|error| failed(&error))?;
+    let Blank { sandbox, events } = node.blanks.take(&kind).map_err(|error| failed(&error))?;
     let log_stream = log_stream_name(function, id);
     let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
     let outfit = || -> Result<_, Box<dyn Error>> {
@@ -147,7 +148,7 @@ fn failed(error: &dyn Error) -> InvokeError {
 }
 
 /// An error with its causes.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

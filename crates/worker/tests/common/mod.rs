@@ -189,6 +189,8 @@ pub(crate) fn serving(handler: impl Fn(&mut Runtime, &str, &str) -> String + Sen
 pub(crate) struct FakeSandboxes {
     program: Program,
     pub(crate) made: AtomicUsize,
+    /// By which what happens in them is told, by number.
+    pub(crate) events: Mutex<Vec<UnboundedSender<SandboxEvent>>>,
     pub(crate) ended: Arc<AtomicUsize>,
     pub(crate) frozen: Arc<AtomicUsize>,
     /// How often one was frozen.
@@ -242,6 +244,8 @@ impl std::fmt::Debug for Holder {
 impl Sandboxes for FakeSandboxes {
     fn prepare(&self, _root: &Path, events: UnboundedSender<SandboxEvent>) -> Result<Box<dyn Sandbox>, SandboxError> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut all = self.events.lock().unwrap();
+        all.push(events.clone());
         Ok(Box::new(FakeSandbox {
             program: Holder(Arc::clone(&self.program)),
             number: self.made.fetch_add(1, Ordering::SeqCst),
@@ -256,6 +260,10 @@ impl Sandboxes for FakeSandboxes {
             never_freezes: Arc::clone(&self.never_freezes),
             refuse: Arc::clone(&self.refuse),
         }))
+    }
+
+    fn most(&self) -> usize {
+        1_000
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -397,7 +405,17 @@ impl Stage {
         let refuse: Refusal = |_| None;
         let refuse = Arc::new(Mutex::new(refuse));
         let (frozen, freezes, never_freezes) = (Arc::default(), Arc::default(), Arc::default());
-        let sandboxes = Arc::new(FakeSandboxes { program, made, ended, frozen, freezes, never_freezes, refuse });
+        let sandboxes = FakeSandboxes {
+            program,
+            made,
+            events: Mutex::default(),
+            ended,
+            frozen,
+            freezes,
+            never_freezes,
+            refuse,
+        };
+        let sandboxes = Arc::new(sandboxes);
         let logs = Arc::new(FakeLogs::default());
         let mut config = WorkerConfig {
             sandboxes: Arc::clone(&sandboxes) as Arc<dyn Sandboxes>,
@@ -408,6 +426,7 @@ impl Stage {
             billing: Rule::Current,
             stream_bytes_per_s: None,
             dns: Vec::new(),
+            pool_kib: None,
         };
         settings(&mut config);
         let worker = Worker::new(config);

@@ -1,0 +1,52 @@
+//! What a blank sandbox was prepared for: a runtime as it stood on disk when it was.
+
+use hearth_api::runtime_tree::RuntimeTree;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// What a blank sandbox takes, KiB: namespaces, PID 1, `/tmp` (measured: 350 to 500).
+const BLANK_KIB: u64 = 512;
+
+/// One kind of blank sandboxes: those of a kind are as good as one another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Kind {
+    runtime: String,
+    root: PathBuf,
+    /// Which directory that is: a runtime may be removed and added again while sandboxes with the old one wait. Device,
+    /// inode, and when it was changed last, seconds and nanoseconds.
+    identity: (u64, u64, i64, i64),
+}
+
+impl Kind {
+    /// For functions that run in this tree.
+    ///
+    /// # Errors
+    ///
+    /// When the tree cannot be looked at.
+    pub(crate) fn of(tree: &RuntimeTree) -> io::Result<Self> {
+        let found = tree.root.metadata()?;
+        let identity = (found.dev(), found.ino(), found.ctime(), found.ctime_nsec());
+        Ok(Self { runtime: tree.name.clone(), root: tree.root.clone(), identity })
+    }
+
+    /// The runtime's name.
+    pub(crate) fn runtime(&self) -> &str {
+        &self.runtime
+    }
+
+    /// The tree.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What one takes, before one has been measured, KiB.
+    pub(crate) fn cost_kib(&self) -> u64 {
+        BLANK_KIB
+    }
+
+    /// What one takes whose processes have so many bytes, KiB.
+    pub(crate) fn measured_kib(bytes: u64) -> u64 {
+        BLANK_KIB + bytes / 1_024
+    }
+}

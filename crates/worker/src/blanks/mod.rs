@@ -1,0 +1,180 @@
+//! Blank sandboxes that wait for cold starts: made off the request path, each given away once, never taken back.
+//!
+//! How many wait is decided by [`hearth_core::blank_pool`]. One task, the keeper, makes them and gives them up; whoever
+//! starts an environment only takes one that is ready, or makes its own. A blank that dies while it waits is noticed at
+//! once and never given away.
+
+mod keeper;
+mod kind;
+
+pub(crate) use kind::Kind;
+
+use crate::clock::Clock;
+use hearth_api::environments::{BlankStatus, BlanksStatus};
+use hearth_core::blank_pool::{BlankPool, Limits};
+use hearth_sandbox::{Sandbox, SandboxError, SandboxEvent, Sandboxes};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::task::JoinHandle;
+
+/// Most blanks that wait at a time (ours: each has a user, a loop device and a dozen descriptors).
+const MOST: usize = 64;
+/// What share of all sandboxes there can be may be blank: one in so many.
+const SHARE: usize = 8;
+
+/// A sandbox that belongs to nobody yet.
+#[derive(Debug)]
+pub(crate) struct Blank {
+    pub(crate) sandbox: Box<dyn Sandbox>,
+    pub(crate) events: UnboundedReceiver<SandboxEvent>,
+}
+
+impl Blank {
+    /// Makes one. Blocks for some milliseconds.
+    fn make(sandboxes: &dyn Sandboxes, kind: &Kind) -> Result<Self, SandboxError> {
+        let (sender, events) = mpsc::unbounded_channel();
+        let sandbox = sandboxes.prepare(kind.root(), sender)?;
+        Ok(Self { sandbox, events })
+    }
+
+    /// Nothing is to happen in a blank sandbox: whatever does means that it is of no use.
+    fn is_dead(&mut self, context: &mut Context<'_>) -> bool {
+        self.events.poll_recv(context).is_ready()
+    }
+}
+
+/// All blanks of a node.
+#[derive(Debug)]
+pub(crate) struct Blanks {
+    sandboxes: Arc<dyn Sandboxes>,
+    clock: Clock,
+    limits: Limits,
+    state: Mutex<State>,
+    changed: Notify,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct State {
+    policy: BlankPool<Kind>,
+    stock: BTreeMap<Kind, Vec<Blank>>,
+    /// To be taken down.
+    discarded: Vec<Blank>,
+    open: bool,
+}
+
+impl Blanks {
+    /// An empty stock, and its keeper, which runs until [`Blanks::close`]. `budget_kib` is what all of them may take
+    /// together; without one none are kept. With one, to be called inside a tokio runtime.
+    pub(crate) fn open(sandboxes: &Arc<dyn Sandboxes>, clock: Clock, budget_kib: Option<u64>) -> Arc<Self> {
+        let most = if budget_kib.is_some() { MOST.min(sandboxes.most() / SHARE) } else { 0 };
+        let limits = Limits { budget_kib: budget_kib.unwrap_or(0), most };
+        let open = most > 0;
+        let state = State { policy: BlankPool::new(limits), stock: BTreeMap::new(), discarded: Vec::new(), open };
+        let (sandboxes, state, changed) = (Arc::clone(sandboxes), Mutex::new(state), Notify::new());
+        let blanks = Arc::new(Self { sandboxes, clock, limits, state, changed, keeper: Mutex::default() });
+        if open {
+            let keeper = tokio::spawn(keeper::keep(Arc::clone(&blanks)));
+            *blanks.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
+        }
+        blanks
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One of this kind for a cold start: one that is ready, or a new one. Blocks for some milliseconds if none is.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] when none can be made, also not in the place of those that wait.
+    pub(crate) fn take(&self, kind: &Kind) -> Result<Blank, SandboxError> {
+        if let Some(blank) = self.take_ready(kind) {
+            return Ok(blank);
+        }
+        match Blank::make(self.sandboxes.as_ref(), kind) {
+            // Whatever it is that there is too little of, those that wait have some of it.
+            Err(error) => {
+                let waiting = self.take_all();
+                if waiting.is_empty() {
+                    return Err(error);
+                }
+                tracing::info!(%error, given_up = waiting.len(), "no room for another sandbox: those that wait go");
+                drop(waiting);
+                Blank::make(self.sandboxes.as_ref(), kind)
+            }
+            made => made,
+        }
+    }
+
+    fn take_ready(&self, kind: &Kind) -> Option<Blank> {
+        let mut state = self.state();
+        if !state.open {
+            return None;
+        }
+        state.policy.want(self.clock.now(), kind, kind.cost_kib());
+        // Nobody is to be woken: it is looked at once.
+        let mut nobody = Context::from_waker(std::task::Waker::noop());
+        let mut found = None;
+        while found.is_none() {
+            let Some(mut blank) = state.stock.get_mut(kind).and_then(Vec::pop) else { break };
+            if blank.is_dead(&mut nobody) {
+                state.discarded.push(blank);
+            } else {
+                found = Some(blank);
+            }
+        }
+        drop(state);
+        self.changed.notify_one();
+        found
+    }
+
+    /// Those that are ready.
+    fn take_all(&self) -> Vec<Blank> {
+        std::mem::take(&mut self.state().stock).into_values().flatten().collect()
+    }
+
+    /// Takes those that have died out of the stock, and has the keeper woken when the next one does.
+    fn bury(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        let State { policy, stock, discarded, .. } = &mut *state;
+        let before = discarded.len();
+        for (kind, blanks) in stock {
+            let dead: Vec<_> = blanks.extract_if(.., |blank| blank.is_dead(context)).collect();
+            if !dead.is_empty() {
+                // One after the other would follow it.
+                policy.forget(kind);
+                discarded.extend(dead);
+            }
+        }
+        if discarded.len() > before { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Gives nothing away any more and ends those that wait; returns when they are gone.
+    pub(crate) async fn close(&self) {
+        self.state().open = false;
+        self.changed.notify_one();
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(keeper) = keeper else { return };
+        if let Err(panic) = keeper.await {
+            tracing::error!(%panic, "the keeper of blank sandboxes ended in a panic");
+        }
+    }
+
+    /// What there is, for people.
+    pub(crate) fn status(&self) -> BlanksStatus {
+        let state = self.state();
+        let goals = state.policy.goals(self.clock.now());
+        let ready = |kind: &Kind| state.stock.get(kind).map_or(0, Vec::len);
+        let wanted = |kind: &Kind| goals.iter().find(|(other, _)| other == kind).map_or(0, |(_, goal)| *goal);
+        let kinds = goals.iter().map(|(kind, _)| kind).chain(state.stock.keys());
+        let kinds: std::collections::BTreeSet<_> = kinds.collect();
+        let line =
+            |kind: &&Kind| BlankStatus { runtime: kind.runtime().to_owned(), ready: ready(kind), wanted: wanted(kind) };
+        BlanksStatus { budget_mb: self.limits.budget_kib >> 10, kinds: kinds.iter().map(line).collect() }
+    }
+}

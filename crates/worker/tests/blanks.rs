@@ -1,0 +1,84 @@
+//! Sandboxes that wait for cold starts, over fakes: who gets them, and that none outlives the worker.
+
+mod common;
+
+use common::{Stage, function, invocation, serving};
+use hearth_api::environments::Environments;
+use hearth_api::function::FunctionVersion;
+use hearth_sandbox::SandboxEvent;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Functions answer with the number of their sandbox.
+fn stage(pool_kib: Option<u64>) -> Stage {
+    let program = serving(|runtime, _, _| runtime.environment.to_string());
+    Stage::made(program, |config| config.pool_kib = pool_kib)
+}
+
+/// The number of the sandbox in which a function runs that has not run before.
+async fn cold_start(stage: &Stage) -> usize {
+    let function = Arc::new(FunctionVersion { ..function() });
+    let answer = stage.worker.invoke(function, invocation("{}", false)).await.expect("it runs");
+    String::from_utf8(answer.payload.to_vec()).expect("text").parse().expect("a number")
+}
+
+/// Returns when so many are ready.
+async fn ready(stage: &Stage, count: usize) {
+    let counts = || stage.worker.blanks().kinds.first().map_or((0, 0), |kind| (kind.ready, kind.wanted));
+    let until = async {
+        while counts() != (count, count) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(60), until).await;
+    in_time.unwrap_or_else(|_| panic!("{:?} are ready and wanted, not {count}", counts()));
+}
+
+#[tokio::test]
+async fn a_cold_start_takes_a_sandbox_that_waits() {
+    let stage = stage(Some(1 << 20));
+    assert_eq!(cold_start(&stage).await, 0, "there was none");
+    ready(&stage, 2).await;
+    assert_eq!(stage.sandboxes.made.load(Ordering::SeqCst), 3);
+    assert!([1, 2].contains(&cold_start(&stage).await));
+    // Two came within a second: one more than that.
+    ready(&stage, 3).await;
+    assert_eq!(stage.sandboxes.made.load(Ordering::SeqCst), 5);
+    assert_eq!(stage.worker.blanks().kinds[0].runtime, "fake");
+}
+
+#[tokio::test]
+async fn one_that_died_waiting_is_given_to_nobody() {
+    let stage = stage(Some(1 << 20));
+    cold_start(&stage).await;
+    ready(&stage, 2).await;
+    let tell = |number: usize, event| stage.sandboxes.events.lock().expect("usable")[number].send(event);
+    tell(1, SandboxEvent::Gone).expect("somebody listens");
+    // Its kind is forgotten until somebody wants it again, and the other one goes, too.
+    while !stage.worker.blanks().kinds.is_empty() || stage.sandboxes.ended.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(cold_start(&stage).await, 3, "a new one");
+}
+
+#[tokio::test]
+async fn a_drain_leaves_none() {
+    let stage = stage(Some(1 << 20));
+    cold_start(&stage).await;
+    ready(&stage, 2).await;
+    stage.worker.drain(Duration::from_secs(1)).await;
+    assert_eq!(stage.sandboxes.ended.load(Ordering::SeqCst), stage.sandboxes.made.load(Ordering::SeqCst));
+    assert!(stage.worker.blanks().kinds.iter().all(|kind| kind.ready == 0));
+}
+
+#[tokio::test]
+async fn without_a_budget_none_wait() {
+    for pool_kib in [None, Some(0)] {
+        let stage = stage(pool_kib);
+        for number in 0..3 {
+            assert_eq!(cold_start(&stage).await, number);
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+    }
+}
