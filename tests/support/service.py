@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 HEARTH = Path(os.environ.get("HEARTH_BIN", TARGET / "debug/hearth"))
 RUNTIMES = Path(os.environ.get("HEARTH_RUNTIMES", ROOT / ".cache/runtimes"))
+# What every service of the run is started with besides: `--preboot off`, say.
+OPTIONS = os.environ.get("HEARTH_TEST_UP", "").split()
 ROLE = "arn:aws:iam::000000000000:role/any"
 # A bound on waiting, not a measurement: everything we wait for comes much sooner on an idle machine.
 PATIENCE_S = 60
@@ -57,7 +59,7 @@ class Service:
 
     def __init__(self, *options, data=None, network="isolated"):
         # The machine's own network is none of the tests' business: other modes run in a World.
-        self.options = (*options, *(("--network", network) if network else ()))
+        self.options = (*options, *(("--network", network) if network else ()), *OPTIONS)
         self.own_data = tempfile.TemporaryDirectory(prefix="hearth-test-") if data is None else None
         self.data = Path(data or self.own_data.name)
         ordinary.give(self.data)
@@ -130,13 +132,19 @@ class Service:
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
-    def environments(self, function=None):
-        """Its execution environments, as the private route lists them."""
+    def state(self):
+        """What the private route says of environments and of what waits to become some."""
         status, body = self.get("/_hearth/environments")
         assert status == 200, body
-        rows = json.loads(body)
-        rows = rows if isinstance(rows, list) else rows["environments"]
-        return [Environment(row) for row in rows if function in (None, row["function"])]
+        return json.loads(body)
+
+    def environments(self, function=None):
+        """Its execution environments."""
+        return [Environment(row) for row in self.state()["environments"] if function in (None, row["function"])]
+
+    def blanks(self):
+        """The sandboxes that wait for cold starts."""
+        return self.state()["blanks"]
 
     def environment(self, function, phase=None):
         """The only environment of a function, once there is one (in that phase)."""

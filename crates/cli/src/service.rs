@@ -76,7 +76,7 @@ pub(crate) struct Settings {
 /// most what thirty prebooted interpreters of the largest kind take.
 pub(crate) fn usual_pool_mb() -> u64 {
     let host = rustix::system::sysinfo();
-    let mb = u64::from(host.totalram).saturating_mul(u64::from(host.mem_unit)) >> 20;
+    let mb = host.totalram.saturating_mul(u64::from(host.mem_unit)) >> 20;
     (mb / 8).min(POOL_MB_MOST)
 }
 

@@ -1,0 +1,83 @@
+"""Sandboxes that wait for cold starts: given to one environment, counted, and gone with the service."""
+
+import os
+import signal
+
+from support import leftovers
+from support.functions import Function, zipped
+from support.service import hearth, wait_for
+
+CODE = zipped({"app.py": "def handler(event, context):\n    return context.log_stream_name\n"})
+
+
+def settled(service, runtime="python3.11"):
+    """What is ready for a runtime, once that is as it is to be."""
+
+    def kind():
+        kinds = service.blanks()["kinds"]
+        found = [kind for kind in kinds if kind["runtime"] == runtime]
+        return found if found and all(kind["ready"] == kind["wanted"] for kind in found) else None
+
+    return wait_for(f"blanks for {runtime}", kind)
+
+
+def children(service):
+    return set(leftovers.descendants(service.process.pid))
+
+
+def test_a_cold_start_takes_one_that_is_ready(services):
+    service = services("--pool", "256")
+    assert service.blanks() == {"budget_mb": 256, "kinds": []}
+    first, second = Function(service, CODE), Function(service, CODE)
+    first.invoke({})
+    settled(service)
+    waiting = children(service)
+    second.invoke({})
+    assert second.environment().pid in waiting
+    assert first.environment().pid != second.environment().pid
+    settled(service)
+    shown = service.hearth("ps").stdout.splitlines()[-1]
+    assert shown.startswith("ready for cold starts: ") and shown.endswith(" python3.11 (within 256 MB)"), shown
+
+
+def test_one_that_is_killed_while_it_waits_is_given_to_nobody(services):
+    service = services("--pool", "256")
+    first, second = Function(service, CODE), Function(service, CODE)
+    before = children(service)
+    first.invoke({})
+    settled(service)
+    taken = leftovers.descendants(first.environment().pid)
+    for pid in children(service) - before - set(taken):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # what was in a sandbox went with its first process
+    wait_for("their end to be noticed", lambda: service.blanks()["kinds"] == [])
+    assert second.invoke({}).error is None
+    assert first.invoke({}).error is None
+    settled(service)
+
+
+def test_all_are_gone_after_a_stop_and_after_a_kill(services):
+    service = services("--pool", "256")
+    made = Function(service, CODE)
+    made.invoke({})
+    assert sum(kind["ready"] for kind in settled(service)) > 0
+    traces = leftovers.Traces(service.process.pid, service.data)
+    service.kill()
+    assert not traces.left(ignore_cgroups=True)
+    service.start()
+    # The next run has control groups by the same name; its end shows that those of the first one are gone.
+    Function(service, CODE).invoke({})
+    settled(service)
+    assert service.stop() == 0
+
+
+def test_none_wait_where_there_are_to_be_none(services):
+    service = services("--pool", "off")
+    made = Function(service, CODE)
+    made.invoke({})
+    assert service.blanks() == {"budget_mb": 0, "kinds": []}
+    assert "cold starts" not in service.hearth("ps").stdout
+    refused = hearth("up", "--pool", "some", check=False)
+    assert refused.returncode == 2 and "a number of MB, or `off`" in refused.stderr
