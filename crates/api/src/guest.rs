@@ -84,8 +84,8 @@ pub enum End {
     Signal(i32),
 }
 
-/// What the worker tells a seat: the program it becomes. Descriptors: standard output, standard error and, if it is to
-/// have one, a third that the program inherits as it is.
+/// What the worker tells a seat: the program it becomes. Descriptors: standard output, standard error, and more that the
+/// program inherits as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Program {
     /// Candidates in order; the one executed is `argv[0]`.
@@ -97,8 +97,8 @@ pub struct Program {
     /// Memory that each of its processes may have for data, MB (`RLIMIT_DATA`): where no control group limits all of
     /// them together.
     pub data_mb: Option<u32>,
-    /// The variable in which the program finds the number of its third descriptor; `None`: it has no third.
-    pub descriptor_variable: Option<String>,
+    /// The variables in which the program finds the numbers of the further descriptors, in their order.
+    pub descriptor_variables: Vec<String>,
 }
 
 /// What a seat tells the worker. The end of the channel without a further message: the program runs.
@@ -196,8 +196,7 @@ impl Program {
         let frame = Writer::new(1).texts(&self.candidates).texts(&self.arguments).texts(&self.environment);
         let frame = frame.flag(self.data_mb.is_some());
         let frame = self.data_mb.iter().fold(frame, |frame, limit| frame.number(limit.cast_signed()));
-        let frame = frame.flag(self.descriptor_variable.is_some());
-        self.descriptor_variable.iter().fold(frame, |frame, name| frame.text(name)).frame()
+        frame.texts(&self.descriptor_variables).frame()
     }
 
     /// The program in a frame.
@@ -215,7 +214,7 @@ impl Program {
             arguments: fields.texts()?,
             environment: fields.texts()?,
             data_mb: if fields.flag()? { Some(fields.number()?.cast_unsigned()) } else { None },
-            descriptor_variable: if fields.flag()? { Some(fields.text()?) } else { None },
+            descriptor_variables: fields.texts()?,
         };
         fields.end(program)
     }
@@ -412,13 +411,13 @@ mod tests {
         ] {
             assert_eq!(SeatNews::decode(&news.encode()), Ok(news));
         }
-        for (data_mb, variable) in [(None, Some("LOG_FD".to_owned())), (Some(10_240), None)] {
+        for (data_mb, variables) in [(None, vec!["LOG_FD".to_owned()]), (Some(10_240), vec![])] {
             let program = Program {
                 candidates: vec!["/var/task/bootstrap".into(), "/opt/bootstrap".into()],
                 arguments: vec![],
                 environment: vec!["A=b".into(), "C=".into()],
                 data_mb,
-                descriptor_variable: variable,
+                descriptor_variables: variables,
             };
             assert_eq!(Program::decode(&program.encode()), Ok(program));
         }

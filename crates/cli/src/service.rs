@@ -70,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) dns: Vec<SocketAddr>,
     /// Memory that blank sandboxes may take while they wait for cold starts, MB; `None`: none wait.
     pub(crate) pool_mb: Option<u64>,
+    /// Whether runtimes wait in them that have started already.
+    pub(crate) preboot: bool,
 }
 
 /// Memory that sandboxes which wait for cold starts may take if nobody says how much, MB: an eighth of what this host has, and at
@@ -138,6 +140,7 @@ impl Service {
             stream_bytes_per_s: settings.stream_bytes_per_s,
             dns: settings.dns,
             pool_kib: settings.pool_mb.map(|mb| mb << 10),
+            preboot: settings.preboot,
         }));
         let front = FrontDoor::new(
             Config {
@@ -262,6 +265,7 @@ impl Settings {
             network: NetworkConfig::default(),
             dns: Vec::new(),
             pool_mb: None,
+            preboot: false,
         })
     }
 }

@@ -76,12 +76,14 @@ fn sit(channel: &Channel, doors: &[OwnedFd], confinement: Confinement<'_>) -> Re
     };
     let mut program =
         Program::decode(&message.frame).map_err(io::Error::other).trying(|| "read the program".to_owned())?;
-    match (message.descriptors.as_slice(), program.descriptor_variable.take()) {
-        ([stdout, stderr], None) => redirect(stdout, stderr)?,
-        ([stdout, stderr, third], Some(variable)) => {
+    let variables = std::mem::take(&mut program.descriptor_variables);
+    match message.descriptors.as_slice() {
+        [stdout, stderr, more @ ..] if more.len() == variables.len() => {
             redirect(stdout, stderr)?;
-            rustix::io::fcntl_setfd(third, FdFlags::empty()).trying(|| "hand on a descriptor".to_owned())?;
-            program.environment.push(format!("{variable}={}", third.as_raw_fd()));
+            for (descriptor, variable) in more.iter().zip(variables) {
+                rustix::io::fcntl_setfd(descriptor, FdFlags::empty()).trying(|| "hand on a descriptor".to_owned())?;
+                program.environment.push(format!("{variable}={}", descriptor.as_raw_fd()));
+            }
         }
         _ => {
             let what = "take the program's descriptors".to_owned();

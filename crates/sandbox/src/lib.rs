@@ -31,6 +31,9 @@ pub trait Sandboxes: Send + Sync + Debug {
     /// Sandboxes that there can be at a time.
     fn most(&self) -> usize;
 
+    /// Whether [`Sandbox::preboot`] works here.
+    fn can_preboot(&self) -> bool;
+
     /// What this kernel and these rights let us enforce.
     fn capabilities(&self) -> Capabilities;
 }
@@ -52,6 +55,14 @@ pub trait Sandbox: Send + Sync + Debug {
     /// [`SandboxError`]
     fn socket(&self) -> Result<OwnedFd, SandboxError>;
 
+    /// Starts a process in a blank sandbox that gets ready there and waits for what it is to become. Blocks until it waits.
+    /// Once, and before [`Sandbox::assign`]. Its end before that is a [`SandboxEvent::Exited`].
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] when it does not come to wait; the sandbox can then only be terminated.
+    fn preboot(&self, preboot: &Preboot) -> Result<(), SandboxError>;
+
     /// Gives the blank sandbox its function: limits and mounts. Once, ever. Blocks for about a millisecond.
     ///
     /// # Errors
@@ -60,7 +71,8 @@ pub trait Sandbox: Send + Sync + Debug {
     fn assign(&self, assignment: &Assignment) -> Result<(), SandboxError>;
 
     /// Starts a process of the function (uid 993, all limits, cwd `/var/task`). Blocks until it runs or cannot. The
-    /// [`SandboxEvent::Exited`] of one that ends at once can come before this returns. Thaws first if need be.
+    /// [`SandboxEvent::Exited`] of one that ends at once can come before this returns. Thaws first if need be. See
+    /// [`ProcessSpec::prebooted`].
     ///
     /// # Errors
     ///
@@ -154,7 +166,7 @@ pub struct Assignment {
 }
 
 /// A process to start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProcessSpec {
     /// Programs to try in order, absolute paths inside; the first that exists is executed, and is `argv[0]`.
     pub programs: Vec<String>,
@@ -164,6 +176,36 @@ pub struct ProcessSpec {
     pub environment: BTreeMap<String, String>,
     /// If it is to have a pipe for its log beside standard output and error: the variable that tells it the number.
     pub log_variable: Option<String>,
+    /// Whether a process that waits since [`Sandbox::preboot`] becomes this one, if it still waits. Programs and log are then
+    /// those that it was started with.
+    pub prebooted: bool,
+}
+
+/// A process that waits for what it is to become.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Preboot {
+    /// What makes it wait.
+    pub launcher: Launcher,
+    /// What is started; its environment gets [`Preboot::ASSIGNMENT`] besides.
+    pub process: ProcessSpec,
+    /// What `/proc/meminfo` shows from the start, MB, if the process looks at it when it starts: the assignment must say the
+    /// same then.
+    pub memory_mb: Option<u32>,
+}
+
+impl Preboot {
+    /// The variable with the number of the launcher's socket. The launcher sends a byte when it is ready, and gets JSON,
+    /// `{"arguments": [...], "environment": {...}}`, up to the end of the stream: what the process is to be from then on.
+    pub const ASSIGNMENT: &str = "_HEARTH_ASSIGNMENT";
+}
+
+/// Files that make a process wait: there at `/tmp`, read-only, until the sandbox is assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Launcher {
+    /// Its name, fit for a folder, and no other launcher's.
+    pub name: &'static str,
+    /// Names and contents; each can be executed.
+    pub files: &'static [(&'static str, &'static str)],
 }
 
 /// A process that runs.

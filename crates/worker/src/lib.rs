@@ -13,6 +13,7 @@ mod layers;
 mod logs;
 mod payload;
 mod pool;
+mod preboot;
 mod runtime_api;
 mod telemetry;
 mod variables;
@@ -60,6 +61,8 @@ pub struct WorkerConfig {
     pub dns: Vec<SocketAddr>,
     /// Memory that blank sandboxes may take while they wait for cold starts, KiB; `None`: none wait.
     pub pool_kib: Option<u64>,
+    /// Whether runtimes wait in them that have started already, where that works.
+    pub preboot: bool,
 }
 
 /// Runs functions on this node.
@@ -91,6 +94,11 @@ impl Node {
         let tree = runtime_tree::load(&self.config.runtimes, name)?;
         tree.check()?;
         Ok(tree)
+    }
+
+    /// Whether runtimes that have started wait for functions.
+    pub(crate) fn preboots(&self) -> bool {
+        self.config.preboot && self.config.sandboxes.can_preboot()
     }
 
     /// Where functions invoke functions, while it is open.

@@ -74,6 +74,18 @@ pub(crate) struct UpArgs {
     /// Memory that sandboxes may take which wait for cold starts, in MB, or `off` [default: an eighth of this host's, at most 1024]
     #[arg(long, value_name = "MB|off")]
     pool: Option<Pool>,
+    /// Whether Python and Node.js wait in them that have started already
+    #[arg(long, value_enum, default_value = "on", value_name = "on|off")]
+    preboot: Preboot,
+}
+
+/// `--preboot`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Preboot {
+    /// Where that works
+    On,
+    /// Every runtime is started for its function
+    Off,
 }
 
 /// `--pool`
@@ -233,6 +245,7 @@ fn settings(args: UpArgs) -> anyhow::Result<Settings> {
             Some(Pool::Mb(mb)) => Some(mb),
             Some(Pool::Off) => None,
         },
+        preboot: args.preboot == Preboot::On,
     })
 }
 

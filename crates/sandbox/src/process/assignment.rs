@@ -5,9 +5,10 @@
 
 use super::files::Files;
 use super::threads::on_its_own_thread;
-use crate::{Assignment, SandboxError};
+use crate::{Assignment, Launcher, SandboxError};
 use hearth_init::mount::{READ_ONLY, Tree, make_all_private};
-use hearth_init::{Trying, sys};
+use hearth_init::{Failure, Trying, sys};
+use rustix::mount::{UnmountFlags, unmount};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -18,25 +19,73 @@ pub(crate) struct Target<'a> {
     pub(crate) user_namespace: BorrowedFd<'a>,
 }
 
+/// What a preboot has put there already.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Laid {
+    /// A launcher at `/tmp`.
+    pub(crate) launcher: bool,
+    /// Memory facts of so many MB.
+    pub(crate) memory_mb: Option<u32>,
+}
+
+const TMP: &str = "/tmp";
+const MEMORY_FACTS: &str = "/proc/meminfo";
+
 /// Makes and attaches all of them; `/tmp` comes made.
 pub(crate) fn mount(
     files: &Files,
     assignment: &Assignment,
     tmp: Tree,
+    laid: Laid,
     target: &Target<'_>,
 ) -> Result<(), SandboxError> {
     let code = Tree::of(&assignment.code)?.mapped(READ_ONLY, target.user_namespace)?;
-    let memory = Tree::of(&files.memory_facts(assignment.memory_mb)?)?.with(READ_ONLY)?;
-    let mut trees = vec![("/var/task", code), ("/proc/meminfo", memory), ("/tmp", tmp)];
+    let mut trees = vec![("/var/task", code), (TMP, tmp)];
+    match laid.memory_mb {
+        None => trees.push((MEMORY_FACTS, memory_facts(files, assignment.memory_mb)?)),
+        Some(memory_mb) if memory_mb == assignment.memory_mb => {}
+        Some(_) => return Err(SandboxError::Misused("a process was prebooted for another amount of memory")),
+    }
     match last_of_each(&assignment.layers).as_slice() {
         [] => {}
         [layer] => trees.push(("/opt", Tree::of(layer)?.mapped(READ_ONLY, target.user_namespace)?)),
         layers => trees.push(("/opt", merge(files, layers, target.user_namespace)?)),
     }
+    inside(target, || {
+        if laid.launcher {
+            // Also while files of it are open.
+            unmount(TMP, UnmountFlags::DETACH).trying(|| "take the launcher away".to_owned())?;
+        }
+        trees.iter().try_for_each(|(path, tree)| tree.attach(Path::new(path)))
+    })
+}
+
+/// Attaches what a process needs that is to wait for its function.
+pub(crate) fn mount_launcher(
+    files: &Files,
+    launcher: Launcher,
+    memory_mb: Option<u32>,
+    target: &Target<'_>,
+) -> Result<Laid, SandboxError> {
+    let launcher = Tree::of(&files.launcher(launcher)?)?.mapped(READ_ONLY, target.user_namespace)?;
+    let facts = memory_mb.map(|memory_mb| memory_facts(files, memory_mb)).transpose()?;
+    inside(target, || {
+        launcher.attach(Path::new(TMP))?;
+        facts.iter().try_for_each(|facts| facts.attach(Path::new(MEMORY_FACTS)))
+    })?;
+    Ok(Laid { launcher: true, memory_mb })
+}
+
+fn memory_facts(files: &Files, memory_mb: u32) -> Result<Tree, SandboxError> {
+    Ok(Tree::of(&files.memory_facts(memory_mb)?)?.with(READ_ONLY)?)
+}
+
+/// Does something in the sandbox's mount namespace.
+fn inside(target: &Target<'_>, work: impl FnOnce() -> Result<(), Failure> + Send) -> Result<(), SandboxError> {
     on_its_own_thread("hearth-mounter", || {
         sys::unshare(libc::CLONE_FS)?;
         sys::enter_namespace(target.pidfd, libc::CLONE_NEWNS)?;
-        trees.iter().try_for_each(|(path, tree)| tree.attach(Path::new(path)))
+        work()
     })
 }
 

@@ -1,16 +1,19 @@
 //! What all sandboxes of a service share on disk: device nodes, the memory facts, places to mount layers at.
 
 use super::standing::Standing;
+use crate::Launcher;
 use hearth_core::network::SERVICE;
 use hearth_init::mount::{SAFE, Tree};
 use hearth_init::{Failure, Trying};
 use rustix::fs::{CWD, FileType, Mode, chmod, makedev, mknodat};
 use rustix::mount::{UnmountFlags, unmount};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Devices of every sandbox and their minor numbers; the major is that of memory devices.
 const DEVICES: [(&str, u32); 5] = [("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)];
@@ -41,6 +44,9 @@ pub(crate) struct Files {
     pub(crate) trial: PathBuf,
     /// Mount points of layers, each used in a mount namespace of its own.
     pub(crate) layers: PathBuf,
+    /// Folders of launchers, and which of them this service has written.
+    launchers: PathBuf,
+    written: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Files {
@@ -57,6 +63,8 @@ impl Files {
             resolver: data.join("resolv.conf"),
             trial: data.join("trial"),
             layers: data.join("layers"),
+            launchers: data.join("launchers"),
+            written: Mutex::default(),
         };
         let [dev, proc] = ["dev", "proc"].map(|name| files.trial.join(name));
         let empty = files.devices.join("empty");
@@ -124,6 +132,27 @@ impl Files {
             }
         }
         Ok(path)
+    }
+
+    /// The folder of a launcher, written anew by each service: an earlier one may have been of another version.
+    pub(crate) fn launcher(&self, launcher: Launcher) -> Result<PathBuf, Failure> {
+        let Launcher { name, files } = launcher;
+        let folder = self.launchers.join(name);
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if !written.contains(name) {
+            let write = || {
+                fs::create_dir_all(&folder)?;
+                show(&folder, 0o755)?;
+                for (file, text) in files {
+                    fs::write(folder.join(file), text)?;
+                    show(&folder.join(file), 0o755)?;
+                }
+                Ok::<_, io::Error>(())
+            };
+            write().trying(|| format!("write the launcher {}", folder.display()))?;
+            written.insert(name);
+        }
+        Ok(folder)
     }
 
     /// The mount point of the layer with this index.
@@ -204,6 +233,8 @@ mod tests {
             devices_are_mounted: AtomicBool::new(false),
             memory: memory.clone(),
             layers: data.path().to_owned(),
+            launchers: data.path().to_owned(),
+            written: Mutex::default(),
         };
         let barrier = std::sync::Barrier::new(8);
         std::thread::scope(|scope| {

@@ -18,6 +18,7 @@ mod ids;
 mod loop_device;
 mod network;
 mod news;
+mod preboot;
 mod processes;
 mod sandbox;
 mod spawner;
@@ -193,6 +194,11 @@ impl Sandboxes for ProcessSandboxes {
 
     fn most(&self) -> usize {
         self.shared.numbers.most()
+    }
+
+    /// Not where memory is watched: the limit of data that each process has then is set when it starts.
+    fn can_preboot(&self) -> bool {
+        self.capabilities.memory == Support::Full
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -1,15 +1,18 @@
 //! One sandbox as the worker drives it.
 
 use super::Shared;
-use super::assignment::{self, Target};
+use super::assignment::{self, Laid, Target};
 use super::blank::Blank;
 use super::cgroups::{self, Entry, Group};
 use super::news::{self, Events, NEWS_BYTES};
+use super::preboot::{self, Waiting};
 use super::spawner::Prepared;
 use super::teardown::{take_down, wait_for};
 use super::threads::socket_inside;
 use super::watchdog::{DATA_SLACK_MB, Meter};
-use crate::{Assignment, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sockets, StartedProcess, Usage};
+use crate::{
+    Assignment, Preboot, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sockets, StartedProcess, Usage,
+};
 use hearth_api::guest::{FRAME_BYTES, Order, Program, SeatNews};
 use hearth_core::limits::{EPHEMERAL_STORAGE_MB, PROCESSES};
 use hearth_init::channel::{Channel, Received};
@@ -42,6 +45,9 @@ pub(crate) struct ProcessSandbox {
     /// `/tmp` of the usual size, made while PID 1 was setting itself up.
     tmp: Mutex<Option<Tree>>,
     assigned: AtomicBool,
+    /// What a preboot has mounted, and the process that waits since.
+    laid: Mutex<Laid>,
+    waiting: Mutex<Option<Waiting>>,
     frozen: AtomicBool,
     /// Where control groups do not do everything, once assigned; and until terminated.
     meter: Mutex<Option<Arc<Meter>>>,
@@ -67,7 +73,23 @@ impl ProcessSandbox {
         let (assigned, frozen) = (AtomicBool::new(false), AtomicBool::new(false));
         let (shared, sockets, tmp) = (Arc::clone(shared), Mutex::new(Some(sockets)), Mutex::new(Some(tmp)));
         let (meter, data_mb) = (Mutex::default(), OnceLock::new());
-        Ok(Self { shared, number, prepared, control, events, sockets, tmp, assigned, frozen, meter, data_mb, group })
+        let (laid, waiting) = (Mutex::default(), Mutex::default());
+        Ok(Self {
+            shared,
+            number,
+            prepared,
+            control,
+            events,
+            sockets,
+            tmp,
+            assigned,
+            laid,
+            waiting,
+            frozen,
+            meter,
+            data_mb,
+            group,
+        })
     }
 
     /// Uses the groups, unless the sandbox is terminated.
@@ -91,6 +113,44 @@ impl ProcessSandbox {
             self.data_mb.get_or_init(|| memory_mb.saturating_add(DATA_SLACK_MB));
         }
         Ok(())
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target { pidfd: self.prepared.pidfd.as_fd(), user_namespace: self.prepared.user_namespace.as_fd() }
+    }
+
+    fn take_waiting(&self) -> Option<Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Starts a process in a seat of its own. `launcher` is the socket of one that is to wait.
+    fn launch(&self, process: &ProcessSpec, launcher: Option<OwnedFd>) -> Result<StartedProcess, SandboxError> {
+        let environment = process.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let socket = launcher.iter().map(|_| Preboot::ASSIGNMENT.to_owned());
+        let program = Program {
+            candidates: process.programs.clone(),
+            arguments: process.arguments.clone(),
+            environment,
+            data_mb: self.data_mb.get().copied(),
+            descriptor_variables: process.log_variable.iter().cloned().chain(socket).collect(),
+        };
+        let frame = program.encode();
+        if frame.len() > FRAME_BYTES {
+            let what = format!("pass {} bytes of arguments and environment", frame.len());
+            return Err(SandboxError::System { what, source: io::Error::from_raw_os_error(libc::E2BIG) });
+        }
+        let (seat, pid) = self.take_seat()?;
+        match self.execute((&seat, pid), &frame, process, launcher) {
+            Ok(started) => {
+                self.meter().iter().for_each(|meter| meter.set_emptying(false));
+                self.events.started(pid);
+                Ok(started)
+            }
+            Err(error) => {
+                self.events.failed(pid);
+                Err(error)
+            }
+        }
     }
 
     fn take_tmp(&self) -> Option<Tree> {
@@ -174,15 +234,16 @@ impl ProcessSandbox {
         (seat, pid): (&Channel, i32),
         frame: &[u8],
         process: &ProcessSpec,
+        more: Option<OwnedFd>,
     ) -> Result<StartedProcess, SandboxError> {
         let ((stdout, out), (stderr, err)) = (self.pipe()?, self.pipe()?);
         let (log, log_end) = process.log_variable.as_ref().map(|_| self.pipe()).transpose()?.unzip();
-        let theirs: Vec<_> = [&out, &err].into_iter().chain(&log_end).map(AsFd::as_fd).collect();
+        let theirs: Vec<_> = [&out, &err].into_iter().chain(&log_end).chain(&more).map(AsFd::as_fd).collect();
         match seat.send(frame, &theirs) {
             Err(failure) if is_closed(&failure.source) => {} // killed meanwhile: its end is an event
             sent => sent?,
         }
-        drop((out, err, log_end));
+        drop((out, err, log_end, more));
         match receive(seat)? {
             None => Ok(StartedProcess { process: ProcessId(pid), stdout, stderr, log }),
             Some(SeatNews::NoProgram { reason }) => {
@@ -204,13 +265,23 @@ impl Sandbox for ProcessSandbox {
         socket_inside(self.prepared.pidfd.as_fd())
     }
 
+    fn preboot(&self, preboot: &Preboot) -> Result<(), SandboxError> {
+        let Preboot { launcher, process, memory_mb } = preboot;
+        let laid = assignment::mount_launcher(&self.shared.files, *launcher, *memory_mb, &self.target())?;
+        *self.laid.lock().unwrap_or_else(PoisonError::into_inner) = laid;
+        let (socket, theirs) = preboot::socket()?;
+        let started = self.launch(process, Some(theirs))?;
+        let waiting = Waiting::until_ready(socket, started)?;
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(waiting);
+        Ok(())
+    }
+
     fn assign(&self, assignment: &Assignment) -> Result<(), SandboxError> {
         self.with_group(|group| group.limit(assignment.memory_mb, PROCESSES))?;
         if self.assigned.swap(true, Ordering::AcqRel) {
             return Err(SandboxError::Misused("a sandbox can be assigned once"));
         }
-        let target =
-            Target { pidfd: self.prepared.pidfd.as_fd(), user_namespace: self.prepared.user_namespace.as_fd() };
+        let target = self.target();
         let tmp = match self.take_tmp() {
             Some(tmp) if assignment.ephemeral_storage_mb == EPHEMERAL_STORAGE_MB.2 => tmp,
             usual => {
@@ -219,7 +290,8 @@ impl Sandbox for ProcessSandbox {
                 self.shared.tmp.make(self.number, assignment.ephemeral_storage_mb, owner)?
             }
         };
-        assignment::mount(&self.shared.files, assignment, tmp, &target)?;
+        let laid = *self.laid.lock().unwrap_or_else(PoisonError::into_inner);
+        assignment::mount(&self.shared.files, assignment, tmp, laid, &target)?;
         if self.shared.watchdog.is_none() {
             return Ok(());
         }
@@ -227,34 +299,19 @@ impl Sandbox for ProcessSandbox {
     }
 
     fn start(&self, process: &ProcessSpec) -> Result<StartedProcess, SandboxError> {
-        let environment = process.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let program = Program {
-            candidates: process.programs.clone(),
-            arguments: process.arguments.clone(),
-            environment,
-            data_mb: self.data_mb.get().copied(),
-            descriptor_variable: process.log_variable.clone(),
-        };
-        let frame = program.encode();
-        if frame.len() > FRAME_BYTES {
-            let what = format!("pass {} bytes of arguments and environment", frame.len());
-            return Err(SandboxError::System { what, source: io::Error::from_raw_os_error(libc::E2BIG) });
-        }
-        let (seat, pid) = self.take_seat()?;
-        match self.execute((&seat, pid), &frame, process) {
-            Ok(started) => {
-                self.meter().iter().for_each(|meter| meter.set_emptying(false));
-                self.events.started(pid);
-                Ok(started)
-            }
-            Err(error) => {
-                self.events.failed(pid);
-                Err(error)
+        if process.prebooted
+            && let Some(waiting) = self.take_waiting()
+        {
+            match waiting.go_on(process) {
+                Ok(started) => return Ok(started),
+                Err(failure) => tracing::debug!(reason = failure.line(), "what was prebooted waits no more"),
             }
         }
+        self.launch(process, None)
     }
 
     fn kill_processes(&self) -> Result<(), SandboxError> {
+        drop(self.take_waiting());
         self.thaw_if_frozen()?;
         self.meter().iter().for_each(|meter| meter.set_emptying(true));
         self.order(Order::KillAll, &[])
@@ -292,6 +349,7 @@ impl Sandbox for ProcessSandbox {
         let group = self.group.write().unwrap_or_else(PoisonError::into_inner).take();
         let Some(group) = group else { return Ok(()) };
         drop(self.take_tmp());
+        drop(self.take_waiting());
         drop(self.meter.lock().unwrap_or_else(PoisonError::into_inner).take());
         let frozen = self.frozen.load(Ordering::Acquire);
         take_down(&self.shared, self.number, Some(self.prepared.pidfd.as_fd()), group.as_ref(), frozen)

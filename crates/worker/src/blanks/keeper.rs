@@ -53,7 +53,7 @@ async fn make(blanks: &Blanks, kind: Kind) {
     let made = spawn_blocking({
         let (sandboxes, kind) = (Arc::clone(&blanks.sandboxes), kind.clone());
         move || {
-            let blank = Blank::make(sandboxes.as_ref(), &kind)?;
+            let blank = Blank::make_whole(sandboxes.as_ref(), &kind)?;
             let bytes = blank.sandbox.usage()?.memory_bytes;
             Ok::<_, SandboxError>((blank, Kind::measured_kib(bytes)))
         }

@@ -1,12 +1,15 @@
 //! What a blank sandbox was prepared for: a runtime as it stood on disk when it was.
 
 use hearth_api::runtime_tree::RuntimeTree;
+use hearth_sandbox::Preboot;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// What a blank sandbox takes, KiB: namespaces, PID 1, `/tmp` (measured: 350 to 500).
 const BLANK_KIB: u64 = 512;
+/// What an interpreter in it takes, until one has been measured, KiB.
+const INTERPRETER_KIB: u64 = 32 * 1_024;
 
 /// One kind of blank sandboxes: those of a kind are as good as one another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,18 +19,19 @@ pub(crate) struct Kind {
     /// Which directory that is: a runtime may be removed and added again while sandboxes with the old one wait. Device,
     /// inode, and when it was changed last, seconds and nanoseconds.
     identity: (u64, u64, i64, i64),
+    preboot: Option<Preboot>,
 }
 
 impl Kind {
-    /// For functions that run in this tree.
+    /// For functions that run in this tree, with a runtime that has started so.
     ///
     /// # Errors
     ///
     /// When the tree cannot be looked at.
-    pub(crate) fn of(tree: &RuntimeTree) -> io::Result<Self> {
+    pub(crate) fn of(tree: &RuntimeTree, preboot: Option<Preboot>) -> io::Result<Self> {
         let found = tree.root.metadata()?;
         let identity = (found.dev(), found.ino(), found.ctime(), found.ctime_nsec());
-        Ok(Self { runtime: tree.name.clone(), root: tree.root.clone(), identity })
+        Ok(Self { runtime: tree.name.clone(), root: tree.root.clone(), identity, preboot })
     }
 
     /// The runtime's name.
@@ -40,9 +44,14 @@ impl Kind {
         &self.root
     }
 
+    /// What waits in one.
+    pub(crate) fn preboot(&self) -> Option<&Preboot> {
+        self.preboot.as_ref()
+    }
+
     /// What one takes, before one has been measured, KiB.
     pub(crate) fn cost_kib(&self) -> u64 {
-        BLANK_KIB
+        BLANK_KIB + self.preboot.as_ref().map_or(0, |_| INTERPRETER_KIB)
     }
 
     /// What one takes whose processes have so many bytes, KiB.

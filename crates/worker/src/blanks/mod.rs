@@ -33,11 +33,18 @@ pub(crate) struct Blank {
 }
 
 impl Blank {
-    /// Makes one. Blocks for some milliseconds.
+    /// Makes one that nothing waits in. Blocks for some milliseconds.
     fn make(sandboxes: &dyn Sandboxes, kind: &Kind) -> Result<Self, SandboxError> {
         let (sender, events) = mpsc::unbounded_channel();
         let sandbox = sandboxes.prepare(kind.root(), sender)?;
         Ok(Self { sandbox, events })
+    }
+
+    /// Makes one, with everything that is to wait in it. Blocks until that is ready.
+    fn make_whole(sandboxes: &dyn Sandboxes, kind: &Kind) -> Result<Self, SandboxError> {
+        let blank = Self::make(sandboxes, kind)?;
+        kind.preboot().map_or(Ok(()), |preboot| blank.sandbox.preboot(preboot))?;
+        Ok(blank)
     }
 
     /// Nothing is to happen in a blank sandbox: whatever does means that it is of no use.
@@ -87,7 +94,8 @@ impl Blanks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One of this kind for a cold start: one that is ready, or a new one. Blocks for some milliseconds if none is.
+    /// One of this kind for a cold start: one that is ready; or a new one, in which nothing waits. Blocks for some milliseconds
+    /// if none is ready.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use super::{Environment, Message};
 use crate::Node;
 use crate::blanks::{Blank, Kind};
 use crate::logs::LogWriter;
-use crate::{command, layers, variables};
+use crate::{command, layers, preboot, variables};
 use hearth_api::environments::InvokeError;
 use hearth_api::function::FunctionVersion;
 use hearth_api::runtime_tree::RuntimeTree;
@@ -32,9 +32,15 @@ pub(super) struct Made {
 /// Takes a blank sandbox and assigns it to the function. Blocks for some milliseconds, most of them if none was ready.
 pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
     let tree = node.runtime(&function.runtime).map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
-    let kind = Kind::of(&tree).map_err(|error| failed(&error))?;
-    let Blank { sandbox, events } = node.blanks.take(&kind).map_err(|error| failed(&error))?;
     let log_stream = log_stream_name(function, id);
+    let (programs, arguments) = command::of_runtime(function, &tree);
+    let environment = variables::of_runtime(function, &tree, &log_stream);
+    let log_variable = variables::of_log(&tree).map(str::to_owned);
+    let mut process = ProcessSpec { programs, arguments, environment, log_variable, prebooted: false };
+    let preboot = node.preboots().then(|| preboot::of(function, &tree, &process)).flatten();
+    process.prebooted = preboot.is_some();
+    let kind = Kind::of(&tree, preboot).map_err(|error| failed(&error))?;
+    let Blank { sandbox, events } = node.blanks.take(&kind).map_err(|error| failed(&error))?;
     let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
     let outfit = || -> Result<_, Box<dyn Error>> {
         sandbox.assign(&Assignment {
@@ -57,21 +63,17 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
             return Err(failed(error.as_ref()));
         }
     };
-    let (programs, arguments) = command::of_runtime(function, &tree);
-    let environment = variables::of_runtime(function, &tree, &log_stream);
     let extensions = (!layers::disable_extensions(&directories)).then(|| {
-        let environment = variables::of_extension(function, &tree, &environment);
+        let environment = variables::of_extension(function, &tree, &process.environment);
         let names = layers::external_extensions(&directories).into_iter();
         names.map(|name| (name.clone(), extension(&name, environment.clone()))).collect()
     });
-    let log_variable = variables::of_log(&tree).map(str::to_owned);
-    let process = ProcessSpec { programs, arguments, environment, log_variable };
     Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, log_stream, process, extensions, tree })
 }
 
 fn extension(name: &str, environment: BTreeMap<String, String>) -> ProcessSpec {
     let programs = vec![format!("/opt/{}/{name}", layers::FOLDER)];
-    ProcessSpec { programs, arguments: Vec::new(), environment, log_variable: None }
+    ProcessSpec { programs, arguments: Vec::new(), environment, log_variable: None, prebooted: false }
 }
 
 /// Starts the external extensions, one after the other, on a thread that may block; [`Message::ExtensionsLaunched`] says

@@ -13,8 +13,8 @@ use hearth_core::billing::Rule;
 use hearth_core::ids::{AccountId, Region, RequestId};
 use hearth_core::network::Mode;
 use hearth_sandbox::{
-    Assignment, Capabilities, ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sandboxes,
-    Sockets, StartedProcess, Support, Usage,
+    Assignment, Capabilities, ExitStatus, Preboot, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent,
+    Sandboxes, Sockets, StartedProcess, Support, Usage,
 };
 use hearth_store::Logs;
 use hearth_worker::{Worker, WorkerConfig};
@@ -266,6 +266,10 @@ impl Sandboxes for FakeSandboxes {
         1_000
     }
 
+    fn can_preboot(&self) -> bool {
+        false
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             isolation: "none",
@@ -297,6 +301,10 @@ impl Sandbox for FakeSandbox {
 
     fn socket(&self) -> Result<OwnedFd, SandboxError> {
         Err(SandboxError::Misused("a fake has no network of its own"))
+    }
+
+    fn preboot(&self, _preboot: &Preboot) -> Result<(), SandboxError> {
+        Err(SandboxError::Misused("a fake has no processes"))
     }
 
     fn assign(&self, _assignment: &Assignment) -> Result<(), SandboxError> {
@@ -427,6 +435,7 @@ impl Stage {
             stream_bytes_per_s: None,
             dns: Vec::new(),
             pool_kib: None,
+            preboot: true,
         };
         settings(&mut config);
         let worker = Worker::new(config);

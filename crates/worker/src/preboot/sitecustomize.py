@@ -1,0 +1,63 @@
+# Makes Python wait for its function.
+#
+# Python imports this by itself when it has all but started, before it enters the program of its command line, which is
+# AWS's client: that is loaded here, and everything it needs. Then comes the word of what this process is to be. When this
+# module is left, nothing of it stays, and Python goes on as if it had been started for that function.
+import os
+import sys
+
+
+def wait():
+    import json
+
+    launcher = os.path.dirname(__file__)
+    sys.path.remove(launcher)
+    before = set(sys.modules)
+    # As `python -m awslambdaric` imports them.
+    import runpy  # noqa: F401
+
+    import awslambdaric.bootstrap
+    import awslambdaric.lambda_config  # noqa: F401
+
+    loaded = {name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.builtin_module_names)
+    socket = int(os.environ["_HEARTH_ASSIGNMENT"])
+    os.write(socket, b".")
+    word = bytearray()
+    while piece := os.read(socket, 65536):
+        word += piece
+    if not word:
+        os._exit(0)  # whoever would have said it is gone
+    os.close(socket)
+    word = json.loads(word)
+    arguments, environment = word["arguments"], word["environment"]
+    # A descriptor that came with the start, and what Python itself has set when it started (PEP 538).
+    for name in ("_LAMBDA_TELEMETRY_LOG_FD", "LC_CTYPE"):
+        if name in os.environ:
+            environment[name] = os.environ[name]
+    os.chdir("/var/task")
+    places = ["/var/task", *(place for place in sys.path if place.startswith("/opt/"))]
+    if loaded.intersection(name.partition(".")[0] for place in places for name in names(place)):
+        # The function brings a module of its own where the client, or one that it needs, has been loaded already.
+        os.execve(sys.executable, [sys.executable, *arguments], environment)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv[1:] = arguments[2:]
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv[1:] = arguments
+    # What was looked at before there was a function.
+    for place in [place for place in sys.path_importer_cache if place.startswith(("/opt", "/var/task", launcher))]:
+        del sys.path_importer_cache[place]
+
+
+def names(place):
+    try:
+        return os.listdir(place)
+    except OSError:
+        return []
+
+
+wait()
+# There may be one in a layer: it is imported now, in the place of this one. If there is none, Python takes the error for
+# what it is.
+del sys.modules["sitecustomize"]
+import sitecustomize  # noqa: E402, F401
