@@ -8,9 +8,9 @@ use hearth_api::function::FunctionVersion;
 use hearth_api::runtime_tree::RuntimeTree;
 
 /// The variable that names the script.
-const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+pub(crate) const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 /// What handles [`WRAPPER`] by itself.
-const BOOTSTRAP: &str = "/var/runtime/bootstrap";
+pub(crate) const BOOTSTRAP: &str = "/var/runtime/bootstrap";
 const SHELL: &str = "/bin/sh";
 /// With the script as `$0` and the runtime's command after it.
 const RUN_WRAPPER: &str = r#"[ -f "$0" ] || { echo "$0: does not exist"; exit 127; }

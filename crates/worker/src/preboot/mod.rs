@@ -5,6 +5,7 @@
 //! it sets something that is read when a process starts, or brings a program of its own that starts the runtime; and a
 //! launcher that finds that the function replaces what is loaded already starts anew.
 
+use crate::command::{BOOTSTRAP, WRAPPER};
 use hearth_api::function::FunctionVersion;
 use hearth_api::runtime_tree::{HANDLER, RuntimeTree};
 use hearth_sandbox::{Launcher, Preboot, ProcessSpec};
@@ -14,6 +15,11 @@ use std::collections::BTreeMap;
 const LAUNCHERS: &str = "/tmp";
 /// Python imports it by itself.
 const PYTHON: Launcher = Launcher { name: "python", files: &[("sitecustomize.py", include_str!("sitecustomize.py"))] };
+/// Is given to Node.js in the place of what it is to start.
+const NODE: Launcher = Launcher {
+    name: "nodejs",
+    files: &[("launch.mjs", include_str!("launch.mjs")), ("wrapper", include_str!("wrapper.sh"))],
+};
 /// How AWS's client for Python is started.
 const PYTHON_CLIENT: [&str; 3] = ["-m", "awslambdaric", HANDLER];
 /// Where Python looks for modules first.
@@ -31,7 +37,7 @@ const READ_AT_START: [&str; 7] = [
 ];
 /// Beginnings of names of the customer's variables that may be read at a start.
 const CUSTOM: [&str; 11] = [
-    "AWS_LAMBDA_EXEC_WRAPPER",
+    "AWS_LAMBDA_",
     "GCONV_PATH",
     "GLIBC_TUNABLES",
     "HOME", // Python looks for modules there
@@ -54,7 +60,26 @@ pub(crate) fn of(function: &FunctionVersion, tree: &RuntimeTree, process: &Proce
     let environment = process.environment.iter().filter(|(name, _)| at_start(name));
     let environment = environment.map(|(name, value)| (name.clone(), value.clone())).collect();
     let process = ProcessSpec { environment, prebooted: false, ..process.clone() };
-    if tree.name.starts_with("python") && tree.arguments == PYTHON_CLIENT { Some(python(process)) } else { None }
+    if tree.name.starts_with("python") && tree.arguments == PYTHON_CLIENT {
+        return Some(python(process));
+    }
+    let started = tree.name.starts_with("nodejs").then(|| node(process, tree)).flatten()?;
+    // Its heap is sized by the memory that it sees when it starts.
+    Some(Preboot { launcher: NODE, process: started, memory_mb: Some(function.memory_mb) })
+}
+
+/// Started by itself with one program, or by a script that knows Node.js's options and the customer's wrapper.
+fn node(mut process: ProcessSpec, tree: &RuntimeTree) -> Option<ProcessSpec> {
+    match (tree.programs.as_slice(), tree.arguments.as_slice()) {
+        ([program], [main]) if program.ends_with("/node") && main.ends_with(".mjs") => {
+            process.arguments.insert(0, format!("{LAUNCHERS}/launch.mjs"));
+        }
+        ([program], []) if program == BOOTSTRAP => {
+            process.environment.insert(WRAPPER.to_owned(), format!("{LAUNCHERS}/wrapper"));
+        }
+        _ => return None,
+    }
+    Some(process)
 }
 
 fn python(mut process: ProcessSpec) -> Preboot {

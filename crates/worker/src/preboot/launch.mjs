@@ -1,0 +1,41 @@
+// Makes Node.js wait for its function: `node launch.mjs MAIN`, where MAIN is what starts AWS's client.
+//
+// What MAIN needs is loaded here. Then comes the word of what this process is to be, and MAIN is entered as if Node.js had
+// been started with it, for that function.
+import fs from "node:fs";
+import { createRequire } from "node:module";
+
+process.argv.splice(1, 1);
+const [, main] = process.argv;
+const { env } = process;
+
+if (main === "/var/runtime/index.mjs") {
+  await import("/var/runtime/aws-lambda-ric/dist/index.mjs");
+  createRequire("/var/runtime/aws-lambda-ric/dist/")("./rapid-client.node");
+  await import("node:http");
+} else {
+  // Importing this client starts it: only what it loads itself.
+  createRequire(main)("./rapid-client.node");
+  const used = ["async_hooks", "buffer", "http", "net", "path", "stream", "url", "util", "worker_threads"];
+  await Promise.all(used.map((name) => import(`node:${name}`)));
+}
+
+const socket = Number(env._HEARTH_ASSIGNMENT);
+fs.writeSync(socket, ".");
+const pieces = [];
+for (;;) {
+  const piece = Buffer.allocUnsafe(65536);
+  const length = fs.readSync(socket, piece);
+  if (length === 0) break;
+  pieces.push(piece.subarray(0, length));
+}
+fs.closeSync(socket);
+if (pieces.length === 0) process.exit(0); // whoever would have said it is gone
+const { environment } = JSON.parse(Buffer.concat(pieces).toString());
+// A descriptor that came with the start.
+if (env._LAMBDA_TELEMETRY_LOG_FD) environment._LAMBDA_TELEMETRY_LOG_FD = env._LAMBDA_TELEMETRY_LOG_FD;
+for (const name of Object.keys(env)) if (!(name in environment)) delete env[name];
+for (const name of Object.keys(environment)) if (env[name] !== environment[name]) env[name] = environment[name];
+process.chdir("/var/task");
+
+await import(main);
