@@ -42,8 +42,8 @@ def test_a_cold_start_takes_one_that_is_ready(services):
 
 def test_one_that_is_killed_while_it_waits_is_given_to_nobody(services):
     service = services("--pool", "256")
-    first, second = Function(service, CODE), Function(service, CODE)
     before = children(service)
+    first, second = Function(service, CODE), Function(service, CODE)
     first.invoke({})
     settled(service)
     taken = leftovers.descendants(first.environment().pid)

@@ -45,6 +45,9 @@ pub trait Environments: Send + Sync + Debug {
     /// To be told at each start for each function that has a reservation.
     fn reserve(&self, key: &FunctionKey, reserved: Option<u32>);
 
+    /// A function may be invoked soon for the first time: what it will need may be got ready.
+    fn expect(&self, function: Arc<FunctionVersion>);
+
     /// The version of a runtime that functions run on here: the 64 hex digits that end its `RuntimeVersionArn`.
     ///
     /// # Errors
@@ -192,6 +195,8 @@ pub struct BlanksStatus {
 pub struct BlankStatus {
     /// The runtime they are for.
     pub runtime: String,
+    /// Whether it has started in them.
+    pub prebooted: bool,
     /// How many there are now.
     pub ready: usize,
     /// How many there are to be.

@@ -77,6 +77,8 @@ impl Environments for Draining {
         Vec::new()
     }
 
+    fn expect(&self, _function: Arc<FunctionVersion>) {}
+
     fn blanks(&self) -> BlanksStatus {
         BlanksStatus::default()
     }

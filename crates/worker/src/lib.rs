@@ -163,6 +163,16 @@ impl Environments for Worker {
         self.node.pools.reserve(key, reserved);
     }
 
+    fn expect(&self, function: Arc<FunctionVersion>) {
+        let node = Arc::clone(&self.node);
+        tokio::task::spawn_blocking(move || {
+            let Ok(tree) = node.runtime(&function.runtime) else { return };
+            if let Ok((_, kind)) = environment::plan(&node, &function, &tree, "") {
+                node.blanks.expect(&kind);
+            }
+        });
+    }
+
     fn runtime_version(&self, runtime: &str) -> Result<String, String> {
         self.node.runtime(runtime).map(|tree| tree.version_hash).map_err(|error| error.to_string())
     }

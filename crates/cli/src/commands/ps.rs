@@ -6,6 +6,7 @@ use crate::output::{self, Output, Tone};
 use clap::Args;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -94,13 +95,18 @@ async fn ask(client: &Client) -> Result<Answer, ClientError> {
 
 /// What is ready for cold starts, in a line; `None` where nothing is to be.
 fn waiting(blanks: &Blanks) -> Option<String> {
-    let kind = |kind: &Kind| {
-        let Kind { runtime, ready, wanted } = kind;
-        if ready == wanted { format!("{ready} {runtime}") } else { format!("{ready} of {wanted} {runtime}") }
+    // The kinds of a runtime differ in what they are for.
+    let mut runtimes: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for Kind { runtime, ready, wanted } in &blanks.kinds {
+        let all = runtimes.entry(runtime).or_default();
+        *all = (all.0 + ready, all.1 + wanted);
+    }
+    let runtime = |(name, (ready, wanted)): (&&str, &(usize, usize))| {
+        if ready == wanted { format!("{ready} {name}") } else { format!("{ready} of {wanted} {name}") }
     };
-    let kinds: Vec<_> = blanks.kinds.iter().map(kind).collect();
-    let line = format!("ready for cold starts: {} (within {} MB)", kinds.join(", "), blanks.budget_mb);
-    (!kinds.is_empty()).then_some(line)
+    let all: Vec<_> = runtimes.iter().map(runtime).collect();
+    let line = format!("ready for cold starts: {} (within {} MB)", all.join(", "), blanks.budget_mb);
+    (!all.is_empty()).then_some(line)
 }
 
 fn table(mut environments: Vec<Environment>, output: Output) -> String {
@@ -188,11 +194,13 @@ mod tests {
 
     #[test]
     fn what_is_ready_for_cold_starts_is_said_in_a_line() {
-        let kind = |runtime: &str, ready| BlankStatus { runtime: runtime.into(), ready, wanted: 2 };
-        let status = BlanksStatus { budget_mb: 512, kinds: vec![kind("python3.11", 2), kind("nodejs20.x", 1)] };
+        let kind =
+            |runtime: &str, ready, prebooted| BlankStatus { runtime: runtime.into(), prebooted, ready, wanted: 2 };
+        let kinds = vec![kind("python3.11", 1, true), kind("nodejs20.x", 2, true), kind("python3.11", 2, false)];
+        let status = BlanksStatus { budget_mb: 512, kinds };
         let read = |status| serde_json::from_value(serde_json::to_value(status).expect("writes")).expect("reads");
         let line = waiting(&read(status)).expect("something is");
-        assert_eq!(line, "ready for cold starts: 2 python3.11, 1 of 2 nodejs20.x (within 512 MB)");
+        assert_eq!(line, "ready for cold starts: 2 nodejs20.x, 3 of 4 python3.11 (within 512 MB)");
         assert_eq!(waiting(&read(BlanksStatus::default())), None);
     }
 

@@ -51,7 +51,8 @@ async fn settle(door: &FrontDoor, key: &FunctionKey) -> Result<(), StoreError> {
             return Ok(());
         }
         match door.stores.functions.update(changed).await {
-            Ok(_) => {
+            Ok(settled) => {
+                door.environments.expect(Arc::clone(&settled.latest));
                 if let Some(previous) = &record.previous {
                     door.environments.retire(key, &[previous.incarnation]);
                 }

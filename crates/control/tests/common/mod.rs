@@ -99,6 +99,8 @@ impl Environments for FakeEnvironments {
         Vec::new()
     }
 
+    fn expect(&self, _function: Arc<FunctionVersion>) {}
+
     fn blanks(&self) -> BlanksStatus {
         BlanksStatus::default()
     }

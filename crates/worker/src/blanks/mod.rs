@@ -119,6 +119,16 @@ impl Blanks {
         }
     }
 
+    /// Cold starts of this kind are to be expected.
+    pub(crate) fn expect(&self, kind: &Kind) {
+        let mut state = self.state();
+        if state.open {
+            state.policy.expect(self.clock.now(), kind, kind.cost_kib());
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
     fn take_ready(&self, kind: &Kind) -> Option<Blank> {
         let mut state = self.state();
         if !state.open {
@@ -181,8 +191,12 @@ impl Blanks {
         let wanted = |kind: &Kind| goals.iter().find(|(other, _)| other == kind).map_or(0, |(_, goal)| *goal);
         let kinds = goals.iter().map(|(kind, _)| kind).chain(state.stock.keys());
         let kinds: std::collections::BTreeSet<_> = kinds.collect();
-        let line =
-            |kind: &&Kind| BlankStatus { runtime: kind.runtime().to_owned(), ready: ready(kind), wanted: wanted(kind) };
+        let line = |kind: &&Kind| BlankStatus {
+            runtime: kind.runtime().to_owned(),
+            prebooted: kind.preboot().is_some(),
+            ready: ready(kind),
+            wanted: wanted(kind),
+        };
         BlanksStatus { budget_mb: self.limits.budget_kib >> 10, kinds: kinds.iter().map(line).collect() }
     }
 }

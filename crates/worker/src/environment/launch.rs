@@ -13,6 +13,7 @@ use hearth_core::limits::EXTENSIONS;
 use hearth_sandbox::{Assignment, ProcessSpec, Sandbox, SandboxEvent, Sockets};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -33,13 +34,7 @@ pub(super) struct Made {
 pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
     let tree = node.runtime(&function.runtime).map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
     let log_stream = log_stream_name(function, id);
-    let (programs, arguments) = command::of_runtime(function, &tree);
-    let environment = variables::of_runtime(function, &tree, &log_stream);
-    let log_variable = variables::of_log(&tree).map(str::to_owned);
-    let mut process = ProcessSpec { programs, arguments, environment, log_variable, prebooted: false };
-    let preboot = node.preboots().then(|| preboot::of(function, &tree, &process)).flatten();
-    process.prebooted = preboot.is_some();
-    let kind = Kind::of(&tree, preboot).map_err(|error| failed(&error))?;
+    let (process, kind) = plan(node, function, &tree, &log_stream).map_err(|error| failed(&error))?;
     let Blank { sandbox, events } = node.blanks.take(&kind).map_err(|error| failed(&error))?;
     let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
     let outfit = || -> Result<_, Box<dyn Error>> {
@@ -69,6 +64,25 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
         names.map(|name| (name.clone(), extension(&name, environment.clone()))).collect()
     });
     Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, log_stream, process, extensions, tree })
+}
+
+/// How the runtime of a function is started, and the kind of sandbox that it wants.
+///
+/// # Errors
+///
+/// When the tree cannot be looked at.
+pub(crate) fn plan(
+    node: &Node,
+    function: &FunctionVersion,
+    tree: &RuntimeTree,
+    log_stream: &str,
+) -> io::Result<(ProcessSpec, Kind)> {
+    let (programs, arguments) = command::of_runtime(function, tree);
+    let environment = variables::of_runtime(function, tree, log_stream);
+    let log_variable = variables::of_log(tree).map(str::to_owned);
+    let process = ProcessSpec { programs, arguments, environment, log_variable, prebooted: false };
+    let preboot = node.preboots().then(|| preboot::of(function, tree, &process)).flatten();
+    Ok((ProcessSpec { prebooted: preboot.is_some(), ..process }, Kind::of(tree, preboot)?))
 }
 
 fn extension(name: &str, environment: BTreeMap<String, String>) -> ProcessSpec {

@@ -12,7 +12,7 @@ mod spans;
 mod telemetry;
 
 pub(crate) use extensions::{Call as ExtensionCall, Notice};
-pub(crate) use launch::chain;
+pub(crate) use launch::{chain, plan};
 pub(crate) use record::{Ended, timelines};
 pub(crate) use spans::Arrival;
 

@@ -11,13 +11,12 @@ const { env } = process;
 
 if (main === "/var/runtime/index.mjs") {
   await import("/var/runtime/aws-lambda-ric/dist/index.mjs");
-  createRequire("/var/runtime/aws-lambda-ric/dist/")("./rapid-client.node");
-  await import("node:http");
+  const require = createRequire("/var/runtime/aws-lambda-ric/dist/");
+  ["./rapid-client.node", "http"].forEach((name) => require(name));
 } else {
   // Importing this client starts it: only what it loads itself.
-  createRequire(main)("./rapid-client.node");
-  const used = ["async_hooks", "buffer", "http", "net", "path", "stream", "url", "util", "worker_threads"];
-  await Promise.all(used.map((name) => import(`node:${name}`)));
+  const require = createRequire(main);
+  ["./rapid-client.node", "net", "http", "os", "path", "util", "worker_threads"].forEach((name) => require(name));
 }
 
 const socket = Number(env._HEARTH_ASSIGNMENT);
@@ -32,9 +31,9 @@ for (;;) {
 fs.closeSync(socket);
 if (pieces.length === 0) process.exit(0); // whoever would have said it is gone
 const { environment } = JSON.parse(Buffer.concat(pieces).toString());
-// A descriptor that came with the start.
-if (env._LAMBDA_TELEMETRY_LOG_FD) environment._LAMBDA_TELEMETRY_LOG_FD = env._LAMBDA_TELEMETRY_LOG_FD;
-for (const name of Object.keys(env)) if (!(name in environment)) delete env[name];
+// What else there is has been set by the start itself: the number of a descriptor, what a shell sets.
+delete env._HEARTH_ASSIGNMENT;
+delete env.AWS_LAMBDA_EXEC_WRAPPER;
 for (const name of Object.keys(environment)) if (env[name] !== environment[name]) env[name] = environment[name];
 process.chdir("/var/task");
 

@@ -30,10 +30,9 @@ def wait():
     os.close(socket)
     word = json.loads(word)
     arguments, environment = word["arguments"], word["environment"]
-    # A descriptor that came with the start, and what Python itself has set when it started (PEP 538).
-    for name in ("_LAMBDA_TELEMETRY_LOG_FD", "LC_CTYPE"):
-        if name in os.environ:
-            environment[name] = os.environ[name]
+    # What the start itself has set: the number of a descriptor, a locale (PEP 538).
+    for name in os.environ.keys() - environment.keys() - {"_HEARTH_ASSIGNMENT"}:
+        environment[name] = os.environ[name]
     os.chdir("/var/task")
     places = ["/var/task", *(place for place in sys.path if place.startswith("/opt/"))]
     if loaded.intersection(name.partition(".")[0] for place in places for name in names(place)):

@@ -1,0 +1,185 @@
+"""Interpreters that have started before they have a function: what the function sees is as after a plain start."""
+
+import re
+
+import pytest
+
+from support import leftovers
+from support.functions import Function, kind_of, zipped
+from support.service import wait_for
+
+RUNTIMES = [
+    "python3.9",
+    "python3.11",
+    "python3.13",
+    "python3.14",
+    "nodejs18.x",
+    "nodejs20.x",
+    "nodejs22.x",
+    "nodejs24.x",
+]
+SEEN = {"python": "seen.py", "nodejs": "seen.mjs"}
+SAY = "def handler(event, context):\n    return [context.log_stream_name, VALUE]\nVALUE = "
+
+
+@pytest.fixture
+def prebooting(services):
+    """A service whose interpreters wait."""
+    service = services("--pool", "1024", "--preboot", "on")
+    return service
+
+
+def waiting(service):
+    """Host pids of interpreters that wait, once all that are to wait do."""
+
+    def settled():
+        kinds = service.blanks()["kinds"]
+        return kinds if kinds and all(kind["ready"] == kind["wanted"] for kind in kinds) else None
+
+    kinds = wait_for("blanks", settled)
+    assert any(kind["prebooted"] for kind in kinds), kinds
+    taken = {pid for environment in service.environments() for pid in leftovers.descendants(environment.pid)}
+    return set(leftovers.descendants(service.process.pid)) - taken
+
+
+def prebooted(made, before):
+    """Whether the function's first process is one that waited before."""
+    return bool(before.intersection(made.environment().processes()))
+
+
+def same(text):
+    """Without what differs from one environment to the next."""
+    text = re.sub(r"[0-9a-f]{32}", "ID", text)
+    return re.sub(r"f-[0-9a-f]{12}", "NAME", text)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    "settings", [{}, {"LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}}], ids=["text", "json"]
+)
+def test_what_a_function_sees_is_as_after_a_plain_start(prebooting, services, runtime, settings):
+    code, variables = SEEN[kind_of(runtime)], {"Environment": {"Variables": {"OWN": "value", "TZ": "Asia/Tokyo"}}}
+    plain_service = services("--pool", "off")
+    plain = Function(plain_service, code, runtime, **settings, **variables).invoke({}).json
+    made = Function(prebooting, code, runtime, **settings, **variables)
+    before = waiting(prebooting)
+    seen = made.invoke({}).json
+    assert prebooted(made, before)
+    for unlike in ("chance", "size"):
+        assert plain.pop(unlike, 0) != seen.pop(unlike, 1) or unlike == "size"
+    for what in plain:
+        if isinstance(plain[what], list):
+            assert [same(str(one)) for one in seen[what]] == [same(str(one)) for one in plain[what]], what
+        else:
+            assert same(str(seen[what])) == same(str(plain[what])), what
+
+
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+def test_two_environments_share_no_chance(prebooting, runtime):
+    """Addresses, hashes and random numbers: each interpreter has been started by itself."""
+    code = {
+        "python": {
+            "app.py": "import random\ndef handler(event, context):\n"
+            "    return [hash('a'), random.random(), [line for line in open('/proc/self/maps') if 'libc.so' in line][0]]\n"
+        },
+        "nodejs": {
+            "index.mjs": "import fs from 'node:fs';\nexport const handler = async () => [Math.random(), 0, "
+            "fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').find((line) => line.includes('libc.so'))];"
+        },
+    }[kind_of(runtime)]
+    answers = []
+    for _ in range(2):
+        made = Function(prebooting, zipped(code), runtime)
+        before = waiting(prebooting)
+        answers.append(made.invoke({}).json)
+        assert prebooted(made, before)
+    first, second = answers
+    assert first[0] != second[0] and (first[1] != second[1] or not first[1]) and first[2] != second[2]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PYTHONPATH", "PYTHONHASHSEED", "LD_PRELOAD", "LC_ALL", "LANG", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES", "HOME"],
+)
+def test_what_is_read_at_a_start_means_a_plain_one(prebooting, name):
+    value = {"LD_PRELOAD": "", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}.get(name, "/tmp")
+    other = Function(prebooting, zipped({"app.py": SAY + "1"}))
+    code = zipped({"app.py": f"import os\n{SAY}os.environ['{name}']"})
+    made = Function(prebooting, code, Environment={"Variables": {name: value}})
+    before = waiting(prebooting)
+    assert made.invoke({}).json[1] == value
+    assert not prebooted(made, before)
+    other.invoke({})
+    assert prebooted(other, before)
+
+
+@pytest.mark.parametrize("module", ["simplejson", "logging", "awslambdaric"])
+def test_a_module_of_the_functions_own_wins(prebooting, services, module):
+    """One that stands where the client, or something that it needs, has been loaded: also on a plain start."""
+    own = {f"{module}.py": "OWN = True\nraise ImportError('broken on purpose')\n"}
+    code = zipped({"app.py": SAY + "1", **own})
+    before = Function(prebooting, code)
+    waiting(prebooting)
+    assert before.invoke({}).error == Function(services("--pool", "off"), code).invoke({}).error == "Unhandled"
+
+
+def test_modules_of_layers_are_found(prebooting):
+    client = prebooting.client()
+
+    def layer(name, files):
+        published = client.publish_layer_version(LayerName=name, Content={"ZipFile": zipped(files)})
+        return published["LayerVersionArn"]
+
+    layers = [
+        layer(
+            "modules", {"python/mine.py": "at = 'layer'", "python/lib/python3.11/site-packages/deep.py": "at = 'deep'"}
+        ),
+        layer("custom", {"python/sitecustomize.py": "import builtins\nbuiltins.customized = True"}),
+    ]
+    code = "import mine, deep, sys\n" + SAY + "[mine.at, deep.at, customized, sys.modules['sitecustomize'].__file__]"
+    made = Function(prebooting, zipped({"app.py": code}), Layers=layers)
+    before = waiting(prebooting)
+    assert made.invoke({}).json[1] == ["layer", "deep", True, "/opt/python/sitecustomize.py"]
+    assert prebooted(made, before)
+
+
+def test_a_module_of_a_layer_that_replaces_one_of_the_client(prebooting):
+    client = prebooting.client()
+    own = """
+import json
+from json import *
+OWN = True
+class JSONEncoder(json.JSONEncoder):
+    def __init__(self, use_decimal=False, **options):
+        super().__init__(**options)
+"""
+    files = {"python/simplejson/__init__.py": own}
+    arn = client.publish_layer_version(LayerName="own", Content={"ZipFile": zipped(files)})["LayerVersionArn"]
+    code = "import simplejson\n" + SAY + "simplejson.OWN"
+    made = Function(prebooting, zipped({"app.py": code}), Layers=[arn])
+    waiting(prebooting)
+    assert made.invoke({}).json[1] is True
+
+
+def test_after_a_crash_it_starts_plainly(prebooting):
+    code = "import os\ndef handler(event, context):\n    os._exit(3) if event else None\n    return open('/proc/self/cmdline').read()\n"
+    made = Function(prebooting, zipped({"app.py": code}))
+    before = waiting(prebooting)
+    assert made.invoke(None).json.split("\0")[:4] == ["/var/lang/bin/python3.11", "-m", "awslambdaric", "-"]
+    assert prebooted(made, before)
+    assert made.invoke({"crash": True}).error == "Unhandled"
+    assert made.invoke(None).json.split("\0")[:4] == ["/var/lang/bin/python3.11", "-m", "awslambdaric", "app.handler"]
+
+
+def test_init_and_memory_are_measured_from_the_assignment(prebooting):
+    made = Function(prebooting, zipped({"app.py": "import time\ntime.sleep(0.2)\n" + SAY + "1"}))
+    waiting(prebooting)
+    report = made.invoke({}).report
+    assert 200 <= float(report["init"]) < 3_000 and 1 <= int(report["used"]) <= 128, report
+
+
+def test_it_can_be_switched_off(services):
+    service = services("--pool", "1024", "--preboot", "off")
+    Function(service, zipped({"app.py": SAY + "1"})).invoke({})
+    wait_for("blanks", lambda: [kind for kind in service.blanks()["kinds"] if kind["ready"]])
+    assert not any(kind["prebooted"] for kind in service.blanks()["kinds"])
