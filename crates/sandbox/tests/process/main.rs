@@ -13,6 +13,7 @@ mod leftovers;
 mod limits;
 mod mounts;
 mod network;
+mod preboot;
 mod processes;
 mod rig;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = [
         mounts::TESTS,
         processes::TESTS,
+        preboot::TESTS,
         limits::TESTS,
         freeze::TESTS,
         escape::TESTS,

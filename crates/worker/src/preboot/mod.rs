@@ -1,7 +1,7 @@
 //! Runtimes that have started before they have a function: an interpreter with AWS's own client loaded waits in a blank
 //! sandbox, and becomes the function's runtime when it is told its environment, its arguments, and that its code is there.
 //!
-//! What a function can see is as after a plain start (what is not is listed in `docs/preboot.md`). It is started plainly if
+//! What a function can see is as after a plain start (what is not is listed in `docs/cold-starts.md`). It is started plainly if
 //! it sets something that is read when a process starts, or brings a program of its own that starts the runtime; and a
 //! launcher that finds that the function replaces what is loaded already starts anew.
 
