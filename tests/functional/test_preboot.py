@@ -99,7 +99,8 @@ def test_two_environments_share_no_chance(prebooting, runtime):
 
 @pytest.mark.parametrize(
     "name",
-    ["PYTHONPATH", "PYTHONHASHSEED", "LD_PRELOAD", "LC_ALL", "LANG", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES", "HOME"],
+    ["PYTHONPATH", "PYTHONHASHSEED", "LD_PRELOAD", "LC_ALL", "LANG", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES", "HOME"]
+    + ["TZ", "TZDIR", "UV_THREADPOOL_SIZE"],
 )
 def test_what_is_read_at_a_start_means_a_plain_one(prebooting, name):
     value = {"LD_PRELOAD": "", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}.get(name, "/tmp")
@@ -113,7 +114,7 @@ def test_what_is_read_at_a_start_means_a_plain_one(prebooting, name):
     assert prebooted(other, before)
 
 
-@pytest.mark.parametrize("module", ["simplejson", "logging", "awslambdaric"])
+@pytest.mark.parametrize("module", ["simplejson", "logging", "awslambdaric", "json", "re"])
 def test_a_module_of_the_functions_own_wins(prebooting, services, module):
     """One that stands where the client, or something that it needs, has been loaded: also on a plain start."""
     own = {f"{module}.py": "OWN = True\nraise ImportError('broken on purpose')\n"}
@@ -121,6 +122,24 @@ def test_a_module_of_the_functions_own_wins(prebooting, services, module):
     before = Function(prebooting, code)
     waiting(prebooting)
     assert before.invoke({}).error == Function(services("--pool", "off"), code).invoke({}).error == "Unhandled"
+
+
+def test_a_layers_sitecustomize_sees_the_client_come(prebooting):
+    watch = """
+import sys
+class Watch:
+    seen = []
+    def find_spec(self, name, path=None, target=None):
+        self.seen.append(name)
+sys.meta_path.insert(0, Watch())
+"""
+    published = prebooting.client().publish_layer_version(
+        LayerName="watch", Content={"ZipFile": zipped({"python/sitecustomize.py": watch})}
+    )
+    code = zipped({"app.py": "import sys\n" + SAY + "sys.meta_path[0].seen"})
+    made = Function(prebooting, code, Layers=[published["LayerVersionArn"]])
+    waiting(prebooting)
+    assert {"awslambdaric", "awslambdaric.bootstrap", "logging"} <= set(made.invoke({}).json[1])
 
 
 def test_modules_of_layers_are_found(prebooting):

@@ -36,7 +36,7 @@ const READ_AT_START: [&str; 7] = [
     "TZ",
 ];
 /// Beginnings of names of the customer's variables that may be read at a start.
-const CUSTOM: [&str; 11] = [
+const CUSTOM: [&str; 14] = [
     "AWS_LAMBDA_",
     "GCONV_PATH",
     "GLIBC_TUNABLES",
@@ -44,16 +44,25 @@ const CUSTOM: [&str; 11] = [
     "LANG",
     "LC_",
     "LD_",
+    "LOCPATH",
     "MALLOC_",
     "NODE_",
     "OPENSSL_",
     "PYTHON",
+    "TZDIR",
+    "UV_",
 ];
+/// A zone may be a file of the function's, which is not there yet when the C library looks for it.
+const ZONE: &str = "TZ";
 
 /// How a runtime for this function is prebooted; `process` is its plain start. `None`: it is not.
 pub(crate) fn of(function: &FunctionVersion, tree: &RuntimeTree, process: &ProcessSpec) -> Option<Preboot> {
     let mut custom = function.environment.iter().flat_map(BTreeMap::keys);
     if custom.any(|name| CUSTOM.iter().any(|beginning| name.starts_with(beginning))) {
+        return None;
+    }
+    let zone = function.environment.as_ref().and_then(|variables| variables.get(ZONE));
+    if zone.is_some_and(|zone| zone.trim_start_matches(':').starts_with('/')) {
         return None;
     }
     let at_start = |name: &String| READ_AT_START.contains(&name.as_str()) || tree.environment.contains_key(name);

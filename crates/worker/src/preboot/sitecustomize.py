@@ -8,11 +8,11 @@ import sys
 
 
 def wait():
+    before = set(sys.modules)
     import json
 
     launcher = os.path.dirname(__file__)
     sys.path.remove(launcher)
-    before = set(sys.modules)
     # As `python -m awslambdaric` imports them.
     import runpy  # noqa: F401
 
@@ -35,8 +35,10 @@ def wait():
         environment[name] = os.environ[name]
     os.chdir("/var/task")
     places = ["/var/task", *(place for place in sys.path if place.startswith("/opt/"))]
-    if loaded.intersection(name.partition(".")[0] for place in places for name in names(place)):
-        # The function brings a module of its own where the client, or one that it needs, has been loaded already.
+    # Modules of the function's own where the client, or what it needs, has been loaded already; and those that are to be there
+    # before it is, for instance to see it being imported.
+    early = loaded | {"sitecustomize", "usercustomize"}
+    if early.intersection(name.partition(".")[0] for place in places for name in names(place)):
         os.execve(sys.executable, [sys.executable, *arguments], environment)
     os.environ.clear()
     os.environ.update(environment)
@@ -56,7 +58,7 @@ def names(place):
 
 
 wait()
-# There may be one in a layer: it is imported now, in the place of this one. If there is none, Python takes the error for
-# what it is.
+# There may be one of the runtime's own: it is imported now, in the place of this one. If there is none, Python takes the
+# error for what it is.
 del sys.modules["sitecustomize"]
 import sitecustomize  # noqa: E402, F401
