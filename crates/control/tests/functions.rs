@@ -272,10 +272,7 @@ async fn web_pages_are_kept_out_of_everything() {
         ("?function=my%2Dshop&environment=", Some("my-shop"), None, None),
     ] {
         let path = format!("/_hearth/timelines{query}");
-        assert_eq!(
-            service.get(&path).await.json(),
-            json!({ "environments": [], "blanks": { "budget_mb": 0, "kinds": [] } })
-        );
+        assert_eq!(service.get(&path).await.json(), json!({ "environments": [] }));
         let [function, environment, region] =
             [function, environment, region].map(|it: Option<&str>| it.map(str::to_owned));
         let wanted = service.environments.wanted.lock().expect("lock").pop().expect("asked");

@@ -413,16 +413,8 @@ impl Stage {
         let refuse: Refusal = |_| None;
         let refuse = Arc::new(Mutex::new(refuse));
         let (frozen, freezes, never_freezes) = (Arc::default(), Arc::default(), Arc::default());
-        let sandboxes = FakeSandboxes {
-            program,
-            made,
-            events: Mutex::default(),
-            ended,
-            frozen,
-            freezes,
-            never_freezes,
-            refuse,
-        };
+        let sandboxes =
+            FakeSandboxes { program, made, events: Mutex::default(), ended, frozen, freezes, never_freezes, refuse };
         let sandboxes = Arc::new(sandboxes);
         let logs = Arc::new(FakeLogs::default());
         let mut config = WorkerConfig {
