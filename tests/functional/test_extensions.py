@@ -276,7 +276,7 @@ def ask(method, path, headers={}, body=None):
         answer = urllib.request.urlopen(request)
     except urllib.error.HTTPError as error:
         answer = error
-    kept = {k.lower(): v for k, v in answer.headers.items() if k.lower().startswith("lambda-extension")}
+    kept = {k: v for k, v in answer.headers.items() if k.lower().startswith("lambda-extension")}
     return answer.status, kept, answer.read().decode()
 """
 HANDLER = "\ndef handler(event, context): return RESULT"
@@ -289,7 +289,7 @@ def test_every_refusal(function):
         + """
 def register(name, body, **headers): return ask("POST", "register", {"Lambda-Extension-Name": name, **headers}, body)
 first = register("inside", {"events": ["INVOKE"]}, **{"Lambda-Extension-Accept-Feature": "other, accountId"})
-ME = {"Lambda-Extension-Identifier": first[1]["lambda-extension-identifier"]}
+ME = dict(first[1])
 other = {"Lambda-Extension-Identifier": "00000000-0000-0000-0000-000000000001"}
 WHY = {"Lambda-Extension-Function-Error-Type": "Extension.Why"}
 RESULT = {
@@ -320,7 +320,7 @@ def handler(event, context):
     made = function(zipped({"app.py": code}), Timeout=2)
     result = made.invoke(tail=False).json
     status, headers, body = result.pop("first")
-    assert status == 200 and uuid.UUID(headers["lambda-extension-identifier"])
+    assert status == 200 and uuid.UUID(headers["Lambda-Extension-Identifier"]), "by case, as AWS writes it"
     expected = {"functionName": made.name, "functionVersion": "$LATEST", "handler": "app.handler"}
     assert json.loads(body) == {"accountId": "000000000000", **expected}
     assert result.pop("path")[0] == 404 and result.pop("large")[0] == 413

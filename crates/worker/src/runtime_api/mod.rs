@@ -90,6 +90,8 @@ async fn accept(listener: Arc<tokio::net::TcpListener>, environment: Arc<Environ
             let service = service_fn(|request| client.answer(request));
             let served = http1::Builder::new()
                 .max_buf_size(RUNTIME_API_HEAD_BYTES)
+                // As AWS writes them: there are clients that look for `Lambda-Extension-Identifier` by case.
+                .title_case_headers(true)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
             if let Err(error) = served {
