@@ -209,7 +209,7 @@ def test_deploy_says_what_is_wrong(service, folder):
 
 
 def test_deploy_installs_into_a_copy(service, folder):
-    """Without a registry: the package is a wheel in a folder of its own."""
+    """Without a registry: the package is a wheel in a folder of its own, which Debian's Python is too old for."""
     wheels = folder.parent / "wheels"
     wheels.mkdir()
     source = folder.parent / "source"
@@ -217,7 +217,7 @@ def test_deploy_installs_into_a_copy(service, folder):
     (source / "greeting/__init__.py").write_text("def words(): return 'from a wheel'\n")
     metadata = source / "greeting-1.0.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\nRequires-Python: >=3.13\n")
     (metadata / "WHEEL").write_text("Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
     (metadata / "RECORD").write_text("")
     wheel = shutil.make_archive(str(wheels / "greeting"), "zip", source)
@@ -226,7 +226,7 @@ def test_deploy_installs_into_a_copy(service, folder):
     write(folder, app_py="import greeting\n\ndef handler(event, context): return greeting.words()\n")
     env = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
     try:
-        hearth("deploy", folder, "--install", endpoint=service.endpoint, **env)
+        hearth("deploy", folder, "--install", "--runtime", "python3.13", endpoint=service.endpoint, **env)
         assert json.loads(service.hearth("invoke", "shop").stdout) == "from a wheel"
         assert not (folder / "greeting").exists(), "the folder itself stays as it is"
     finally:

@@ -25,10 +25,13 @@ pub(super) fn install(entries: &[Entry], copy: &Path, runtime: &str) -> anyhow::
     let has = |name: &str| entries.iter().any(|entry| entry.name == name);
     let installer = installer(runtime, has)?;
     copy_all(entries, copy)?;
-    let mut command = match installer {
+    match installer {
         Installer::Pip(version) => pip(copy, version),
-        Installer::Npm => npm(copy, has("package-lock.json")),
-    };
+        Installer::Npm => run(&mut npm(copy, has("package-lock.json"))),
+    }
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     // What it says is progress, and standard output is for the answer.
     command.stdin(Stdio::null()).stdout(std::io::stderr());
@@ -50,18 +53,33 @@ fn installer(runtime: &str, has: impl Fn(&str) -> bool) -> anyhow::Result<Instal
 }
 
 /// Wheels for the function's Python, whatever this machine's is.
-fn pip(copy: &Path, version: &str) -> Command {
+///
+/// In two steps, because `pip install --python-version` holds what it has found for the function's Python against
+/// `Requires-Python` with this machine's; `pip download` does not.
+fn pip(copy: &Path, version: &str) -> anyhow::Result<()> {
+    let wheels = tempfile::tempdir().context("make a folder for wheels")?;
+    let mut download = pip_command("download", copy, version);
+    run(download.arg("--dest").arg(wheels.path()).arg("--requirement").arg(copy.join("requirements.txt")))?;
+    let mut found = Vec::new();
+    for wheel in fs::read_dir(wheels.path()).context("read the folder of wheels")? {
+        found.push(wheel.context("read the folder of wheels")?.path());
+    }
+    if !found.is_empty() {
+        let mut install = pip_command("install", copy, version);
+        // A user's own `user = true` contradicts `--target`; hashes were for the download.
+        install.env("PIP_USER", "0").env("PIP_REQUIRE_HASHES", "0");
+        install.args(["--no-index", "--no-deps", "--ignore-requires-python", "--root-user-action=ignore"]);
+        run(install.arg("--target").arg(copy).args(found))?;
+    }
+    wheels.close().context("remove the folder of wheels")
+}
+
+fn pip_command(what: &str, copy: &Path, version: &str) -> Command {
     let mut command = Command::new("python3");
     command
-        // A user's own `user = true` contradicts `--target`.
-        .env("PIP_USER", "0")
-        .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--root-user-action=ignore"])
+        .args(["-m", "pip", what, "--disable-pip-version-check", "--no-input"])
         .args(["--implementation", "cp", "--python-version", version, "--only-binary=:all:"])
         .args(["--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64"])
-        .arg("--requirement")
-        .arg(copy.join("requirements.txt"))
-        .arg("--target")
-        .arg(copy)
         .current_dir(copy);
     command
 }
