@@ -214,7 +214,9 @@ def test_deploy_installs_into_a_copy(service, folder):
     wheels.mkdir()
     source = folder.parent / "source"
     (source / "greeting").mkdir(parents=True)
-    (source / "greeting/__init__.py").write_text("def words(): return 'from a wheel'\n")
+    (source / "greeting/__init__.py").write_text(
+        "def words(): return 'from a wheel'\n\ndef handler(event, context): return 'brought'\n"
+    )
     metadata = source / "greeting-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\nRequires-Python: >=3.13\n")
@@ -229,6 +231,12 @@ def test_deploy_installs_into_a_copy(service, folder):
         hearth("deploy", folder, "--install", "--runtime", "python3.13", endpoint=service.endpoint, **env)
         assert json.loads(service.hearth("invoke", "shop").stdout) == "from a wheel"
         assert not (folder / "greeting").exists(), "the folder itself stays as it is"
+        brought = ("--install", "--runtime", "python3.13", "--handler", "greeting.handler")
+        hearth("deploy", folder, *brought, endpoint=service.endpoint, **env)
+        assert json.loads(service.hearth("invoke", "shop").stdout) == "brought"
+        brought = (*brought[:-1], "greetings.handler")
+        absent = hearth("deploy", folder, *brought, endpoint=service.endpoint, check=False, **env)
+        assert absent.returncode == 1 and "it has no greetings.py" in absent.stderr
     finally:
         service.client().delete_function(FunctionName="shop")
 

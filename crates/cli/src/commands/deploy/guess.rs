@@ -30,6 +30,8 @@ pub(crate) struct Given<'a> {
     pub(crate) runtime: Option<&'a str>,
     /// `--handler`
     pub(crate) handler: Option<&'a str>,
+    /// Whether the handler's file may come with what is still to be installed, as that of Datadog's wrapper does.
+    pub(crate) to_install: bool,
 }
 
 /// What a function is run by.
@@ -128,6 +130,7 @@ pub(crate) fn guess(folder: &Path, given: Given<'_>, present: &[String]) -> Resu
     };
     let runtime = given.runtime.map_or_else(|| runtime_for(folder, language, present), str::to_owned);
     let handler = match given.handler {
+        Some(handler) if given.to_install => handler.to_owned(),
         Some(handler) => checked(folder, language, handler)?,
         None => handler_in(folder, language)?,
     };

@@ -185,25 +185,27 @@ impl Source {
         last: Option<Arc<Deployed>>,
     ) -> anyhow::Result<(Change, Described, Deployed)> {
         let before = function.described().await?;
-        let run = self.guess(before.as_ref())?;
+        let run = self.guess(before.as_ref(), install)?;
         let folder = self.folder.clone();
-        let runtime = install.then(|| run.runtime.clone());
+        let install_for = install.then(|| run.clone());
         // Somebody else may have deployed in between.
         let last = last.filter(|last| before.as_ref().is_some_and(|before| before.code_sha256 == last.code_sha256));
-        let code = tokio::task::spawn_blocking(move || packed(&folder, runtime.as_deref(), last.as_deref()));
+        let code = tokio::task::spawn_blocking(move || packed(&folder, install_for.as_ref(), last.as_deref()));
         let code = code.await.context("pack the folder")??;
         let (change, described, code_sha256) = function.put(before.as_ref(), &run, &self.wanted, &code).await?;
         Ok((change, described, Deployed { code_sha256, contents: code.package.contents }))
     }
 
     /// How it is run: as said, else as before where that still fits, else as the files say.
-    fn guess(&self, before: Option<&Described>) -> anyhow::Result<Guess> {
-        let said = Given { runtime: self.runtime.as_deref(), handler: self.handler.as_deref() };
+    fn guess(&self, before: Option<&Described>, install: bool) -> anyhow::Result<Guess> {
+        let (runtime, handler) = (self.runtime.as_deref(), self.handler.as_deref());
+        let said = Given { runtime, handler, to_install: install && handler.is_some() };
         let present = runtimes::present();
         if let Some(before) = before {
             let as_before = Given {
                 runtime: said.runtime.or(Some(&before.runtime)),
                 handler: said.handler.or(Some(&before.handler)),
+                ..said
             };
             if let Ok(guess) = guess::guess(&self.folder, as_before, &present) {
                 return Ok(guess);
@@ -213,18 +215,21 @@ impl Source {
     }
 }
 
-/// The package of a folder, or its changes since it was `last` deployed. With a runtime, its dependencies are installed
+/// The package of a folder, or its changes since it was `last` deployed. With how it is run, its dependencies are installed
 /// first.
 ///
 /// # Errors
 ///
 /// What cannot be read, installed or packed.
-fn packed(folder: &Path, install_for: Option<&str>, last: Option<&Deployed>) -> anyhow::Result<Code> {
+fn packed(folder: &Path, install_for: Option<&Guess>, last: Option<&Deployed>) -> anyhow::Result<Code> {
     let entries = folder::entries(folder, &rules(folder)?)?;
     ensure!(!entries.is_empty(), "{} has nothing to deploy", folder.display());
-    if let Some(runtime) = install_for {
+    if let Some(run) = install_for {
         let copy = tempfile::tempdir().context("make a folder for a copy")?;
-        install::install(&entries, copy.path(), runtime)?;
+        install::install(&entries, copy.path(), &run.runtime)?;
+        let given = Given { runtime: Some(&run.runtime), handler: Some(&run.handler), to_install: false };
+        guess::guess(copy.path(), given, &[])
+            .with_context(|| format!("find the handler in {} and what was installed", folder.display()))?;
         // What was installed is meant to be in it, whatever version control says.
         let package = package::whole(&folder::entries(copy.path(), &Rules::usual())?)?;
         copy.close().context("remove the copy")?;

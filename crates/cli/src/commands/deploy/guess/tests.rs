@@ -65,7 +65,7 @@ fn a_program_called_bootstrap_decides() {
 #[test]
 fn what_is_given_counts() {
     let folder = folder(&[("src/web.py", ""), ("lib/web.js", "")]);
-    let of = |runtime, handler| guess(folder.path(), Given { runtime, handler }, &[]);
+    let of = |runtime, handler| guess(folder.path(), Given { runtime, handler, to_install: false }, &[]);
     let guessed = of(None, Some("src/web.run")).unwrap();
     assert_eq!((guessed.runtime.as_str(), guessed.handler.as_str()), ("python3.11", "src/web.run"));
     assert_eq!(of(None, Some("lib/web.run")).unwrap().runtime, "nodejs20.x");
@@ -91,6 +91,6 @@ fn what_cannot_be_guessed_says_what_to_say() {
         unnamed,
         "app.py has no function called lambda_handler or handler: --handler names it, such as --handler app.NAME"
     );
-    let missing = Given { runtime: Some("nodejs20.x"), handler: Some("index.handler") };
+    let missing = Given { runtime: Some("nodejs20.x"), handler: Some("index.handler"), to_install: false };
     assert_eq!(refused(&[], missing), "the handler index.handler is not in DIR: it has no index.mjs");
 }
