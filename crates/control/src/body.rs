@@ -41,6 +41,15 @@ impl Places {
         // Never closed.
         if is_small { None } else { self.0.acquire().await.ok() }
     }
+
+    /// Reads a body as [`read`] does, in a place if it is large; the place comes with it. What is thrown away needs none.
+    pub(crate) async fn read<B>(&self, body: B, limit: usize) -> Result<(Bytes, Option<SemaphorePermit<'_>>), BodyError>
+    where
+        B: Body<Data = Bytes>,
+    {
+        let place = self.place_for(&body).await;
+        read_in(place, body, limit).await
+    }
 }
 
 /// Why a body could not be read.
@@ -66,18 +75,28 @@ pub(crate) async fn read<B>(body: B, limit: usize) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes>,
 {
+    read_in((), body, limit).await.map(|(body, ())| body)
+}
+
+/// Holds `place` for what is kept, and not for what is thrown away.
+async fn read_in<P, B>(place: P, body: B, limit: usize) -> Result<(Bytes, P), BodyError>
+where
+    B: Body<Data = Bytes>,
+{
     let announced = body.size_hint().exact();
     let whole_s = SILENCE_S + limit as u64 / SLOWEST_BYTES_PER_S;
     let mut body = Timed { body: pin!(body), until: Instant::now() + Duration::from_secs(whole_s) };
-    if announced.is_some_and(|bytes| bytes > limit as u64) {
-        let seen = body.discard(0).await;
-        return Err(BodyError::TooLarge { bytes: announced.unwrap_or(seen) });
+    if let Some(bytes) = announced.filter(|bytes| *bytes > limit as u64) {
+        drop(place);
+        body.discard(0).await;
+        return Err(BodyError::TooLarge { bytes });
     }
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(data) = body.next().await? {
         let total = first.len() + joined.len() + data.len();
         if total > limit {
+            drop((place, first, joined));
             return Err(BodyError::TooLarge { bytes: body.discard(total as u64).await });
         }
         if first.is_empty() && joined.is_empty() {
@@ -91,7 +110,7 @@ where
         }
         joined.extend_from_slice(&data);
     }
-    Ok(if joined.is_empty() { first } else { joined.freeze() })
+    Ok((if joined.is_empty() { first } else { joined.freeze() }, place))
 }
 
 /// A body and when it has to be there.

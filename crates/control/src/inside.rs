@@ -106,6 +106,7 @@ impl Entrance {
     }
 
     async fn answer<B: Body<Data = Bytes>>(&self, request: Request<B>) -> HttpResponse {
+        // Also while the rest of a body that is too large is thrown away: only this environment's own requests wait for it.
         let _place = self.large.place_for(request.body()).await;
         let request_id = RequestId(Uuid::new_v4().as_u128());
         let (head, body) = request.into_parts();

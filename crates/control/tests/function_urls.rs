@@ -8,8 +8,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use hearth_api::environments::{InvokeError, InvokeResponse};
 use hearth_core::environment::NotRestored;
+use hearth_core::limits::REQUEST_PAYLOAD_BYTES;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -135,6 +137,34 @@ async fn large_bodies_wait_for_a_place_and_small_ones_pass_them() {
     };
     let (large, ()) = tokio::join!(waits, watch);
     assert_eq!(large.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn bodies_that_are_thrown_away_hold_no_place() {
+    let data = Data::new();
+    let service = Service::start(&data).await;
+    let host = public(&service, json!({ "AuthType": "NONE" })).await;
+    let headers = [("host", host.as_str())];
+    // As many of each kind as there are places, and all of them are still sending when the others come: what is announced as
+    // too large, and what turns out to be.
+    let mut sending = Vec::new();
+    let over = REQUEST_PAYLOAD_BYTES + 1;
+    let piece = [format!("{over:x}\r\n").as_bytes(), "x".repeat(over).as_bytes()].concat();
+    for _ in 0..64 {
+        for (length, body) in [("content-length: 300000000", &b"x"[..]), ("transfer-encoding: chunked", &piece[..])] {
+            let mut stream = TcpStream::connect(service.address).await.expect("connection");
+            let head = format!("POST / HTTP/1.1\r\nhost: {host}\r\n{length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.expect("head");
+            stream.write_all(body).await.expect("body");
+            sending.push(stream);
+        }
+    }
+    let answer = service.send(Method::POST, "/large", &headers, "x".repeat(100_000)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    for stream in sending {
+        let answered = stream.try_read(&mut [0; 64]);
+        assert!(answered.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "it is still read");
+    }
 }
 
 #[tokio::test]

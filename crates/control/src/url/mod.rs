@@ -15,7 +15,7 @@ pub(crate) use stream::Streamed;
 
 use crate::FrontDoor;
 use crate::answer::{HttpResponse, refuse, whole, with_request_id};
-use crate::body::{self, BodyError};
+use crate::body::BodyError;
 use crate::functions::internal;
 use crate::functions::target::Target;
 use crate::invoke::{TRACE_ID, trace_id};
@@ -133,8 +133,7 @@ impl Request<'_> {
             AuthType::Iam if is_signed(&self.head) => Some(self.claim(door)?),
             AuthType::None | AuthType::Iam => return Err(ApiError::url_forbidden()),
         };
-        let place = door.url_bodies.place_for(&body).await;
-        let body = body::read(body, REQUEST_PAYLOAD_BYTES).await.map_err(|error| match error {
+        let (body, place) = door.url_bodies.read(body, REQUEST_PAYLOAD_BYTES).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => too_large(),
             BodyError::Interrupted => ApiError::invalid_request_content("The request body could not be read."),
         })?;
