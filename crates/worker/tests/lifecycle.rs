@@ -184,6 +184,27 @@ async fn an_answer_in_a_mode_that_does_not_exist_does_not_harm_the_environment()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_an_answer_in_such_a_mode_does_not_wait_for_its_end() {
+    let told = Arc::new(Barrier::new(2));
+    let told2 = Arc::clone(&told);
+    let stage = Stage::new(serving(move |runtime, id, event| {
+        if event == "1" {
+            runtime.begin_as(id, "buffered");
+            runtime.piece("\"lo");
+            told2.wait();
+            runtime.piece("st\"");
+            assert_eq!(runtime.end("").expect("the connection stays").0, 400);
+        }
+        event.to_owned()
+    }));
+    let wrong = stage.invoke("1").await.unwrap();
+    assert!(wrong.function_error && wrong.payload.is_empty(), "{:?}", wrong.payload);
+    told.wait();
+    assert_eq!(stage.invoke("2").await.unwrap().payload, "2");
+    assert_eq!(stage.worker.list().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_retires_the_old_environments_after_their_invocation() {
     let (inside, leave) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let (inside2, leave2) = (Arc::clone(&inside), Arc::clone(&leave));

@@ -97,9 +97,12 @@ impl Client<'_> {
         if !matches!(mode, None | Some(b"streaming")) {
             let text = "Invalid function response mode";
             let refusal = replies::error(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", text);
-            // Read all the same: a connection with a rest of it would end, and the runtime with that.
+            let wrong = ErrorType::RuntimeInvalidResponseModeHeader;
+            let reply = self.unusable(id, wrong, Bytes::new(), refusal).await?;
+            // The caller does not wait for it. Read all the same: a connection with a rest of it would end, and the runtime
+            // with that.
             discard(body).await;
-            return self.unusable(id, ErrorType::RuntimeInvalidResponseModeHeader, Bytes::new(), refusal).await;
+            return Ok(reply);
         }
         if mode.is_some() {
             match self.begin(id).await? {

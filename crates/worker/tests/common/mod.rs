@@ -115,9 +115,14 @@ impl Runtime {
 
     /// Begins an answer in pieces.
     pub(crate) fn begin(&mut self, id: &str) {
+        self.begin_as(id, "streaming");
+    }
+
+    /// In a response mode that may not exist.
+    pub(crate) fn begin_as(&mut self, id: &str, mode: &str) {
         let head = format!(
             "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
-             Lambda-Runtime-Function-Response-Mode: streaming\r\n\
+             Lambda-Runtime-Function-Response-Mode: {mode}\r\n\
              Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n"
         );
         self.connection.get_mut().write_all(head.as_bytes()).unwrap();
