@@ -1,7 +1,8 @@
 //! Asynchronous invokes: an event is on disk before its caller gets 202, runs in the background, and leaves the disk once
 //! its handler has ended, well or not. What was not handled at a stop or a `kill -9` runs (again) at the next start.
 //!
-//! An event that finds no environment, or is throttled, waits and is tried again until it is too old. One for a function
+//! An event that finds no environment, or none that is restored in time, or is throttled, waits and is tried again until it is
+//! too old. One for a function
 //! with a reservation of 0 is dropped at once, as AWS does (which sends it to a dead-letter queue, where there is one).
 //! One whose handler failed is done: retries of the handler, destinations and dead letters are not here.
 
@@ -10,6 +11,7 @@ use crate::functions::internal;
 use crate::invoke::{invoked_arn, new_trace_id, target_of};
 use hearth_api::environments::{Invocation, InvokeError, InvokeResponse};
 use hearth_api::error::{ApiError, ThrottleReason};
+use hearth_core::environment::NotRestored;
 use hearth_store::{QueuedEvent, StoreError};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -146,11 +148,12 @@ async fn attempt(door: &FrontDoor, event: &QueuedEvent) -> Attempt {
     };
     match door.environments.invoke(function, invocation).await {
         // Hooks of the function have failed: it would fail again.
-        Ok(InvokeResponse { .. }) | Err(InvokeError::NotRestored(_)) => Attempt::Ended,
+        Ok(InvokeResponse { .. }) | Err(InvokeError::NotRestored(NotRestored::Error)) => Attempt::Ended,
         Err(InvokeError::Draining) => Attempt::Stopping,
         Err(
             error @ (InvokeError::Throttled(_)
             | InvokeError::Capacity(_)
+            | InvokeError::NotRestored(NotRestored::Timeout)
             | InvokeError::RuntimeMissing(_)
             | InvokeError::Sandbox(_)),
         ) => {

@@ -233,17 +233,18 @@ async fn an_event_is_answered_at_once_and_runs() {
 }
 
 #[tokio::test]
-async fn an_event_whose_environment_cannot_be_restored_is_given_up() {
-    let data = Data::new();
-    let service = Service::start(&data).await;
-    service.active("f").await;
-    let failed = Err(InvokeError::NotRestored(NotRestored::Timeout));
-    service.environments.answers.lock().expect("lock").push_back(failed);
-    let answer = service.invoke("f", &[("x-amz-invocation-type", "Event")], "7").await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED);
-    service.environments.until(|it| !it.calls.lock().expect("lock").is_empty()).await;
-    emptied(&data).await;
-    assert_eq!(calls(&service).len(), 1, "it would fail again");
+async fn an_event_whose_hooks_fail_is_given_up_and_one_that_is_not_restored_in_time_runs_later() {
+    for (why, calls_in_all) in [(NotRestored::Error, 1), (NotRestored::Timeout, 2)] {
+        let data = Data::new();
+        let service = Service::start(&data).await;
+        service.active("f").await;
+        service.environments.answers.lock().expect("lock").push_back(Err(InvokeError::NotRestored(why)));
+        let answer = service.invoke("f", &[("x-amz-invocation-type", "Event")], "7").await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+        service.environments.until(|it| !it.calls.lock().expect("lock").is_empty()).await;
+        emptied(&data).await;
+        assert_eq!(calls(&service).len(), calls_in_all, "{why:?}");
+    }
 }
 
 #[tokio::test]
