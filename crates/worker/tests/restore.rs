@@ -1,15 +1,19 @@
 //! SnapStart's contract as runtimes, callers and the log see it: `restore/next`, hooks, `restore/error`.
 
+#![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
+
 mod common;
 
-use common::{Program, Reply, Runtime, Stage, function};
+use common::{NEXT, Program, Reply, Runtime, Stage, function};
 use hearth_api::environments::InvokeError;
-use hearth_api::function::{FunctionVersion, SnapStart};
+use hearth_api::function::{Code, FunctionVersion, Layer, SnapStart};
 use hearth_core::environment::NotRestored;
 use hearth_sandbox::ExitStatus;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use tempfile::TempDir;
 
+const RESTORE_NEXT: &str = "GET /2018-06-01/runtime/restore/next";
 const REFUSED: &str = "failed for runtime. Error: State transition is not allowed";
 
 fn stage(program: impl Fn(&mut Runtime) -> ExitStatus + Send + Sync + 'static) -> Stage {
@@ -17,6 +21,32 @@ fn stage(program: impl Fn(&mut Runtime) -> ExitStatus + Send + Sync + 'static) -
     let (version, snap_start) = ("1".to_owned(), SnapStart::PublishedVersions);
     stage.function = Arc::new(FunctionVersion { version, snap_start, ..function() });
     stage
+}
+
+/// With an extension that makes Init last until somebody else waits as well.
+fn extended(
+    runtime: impl Fn(&mut Runtime) -> ExitStatus + Send + Sync + 'static,
+    initialised: Arc<Barrier>,
+) -> (Stage, TempDir) {
+    let mut stage = stage(move |process| {
+        if !process.program.starts_with("/opt/extensions/") {
+            return runtime(process);
+        }
+        let line = "POST /2020-01-01/extension/register";
+        let (_, headers, _) = process.request(line, "Lambda-Extension-Name: one\r\n", r#"{"events":[]}"#).unwrap();
+        let (_, id) = headers.into_iter().find(|(name, _)| name == "lambda-extension-identifier").unwrap();
+        initialised.wait();
+        let id = format!("Lambda-Extension-Identifier: {id}\r\n");
+        process.request("GET /2020-01-01/extension/event/next", &id, "");
+        process.hang()
+    });
+    let layer = tempfile::tempdir().unwrap();
+    std::fs::create_dir(layer.path().join("extensions")).unwrap();
+    std::fs::write(layer.path().join("extensions/one"), "").unwrap();
+    let code = Code { sha256: layer.path().to_str().unwrap().to_owned(), size: 0 };
+    let layers = vec![Layer { arn: String::new(), code }];
+    stage.function = Arc::new(FunctionVersion { layers, ..FunctionVersion::clone(&stage.function) });
+    (stage, layer)
 }
 
 /// Answers each event with itself.
@@ -29,7 +59,8 @@ fn serve(runtime: &mut Runtime) -> ExitStatus {
 
 fn refused(reply: Option<Reply>, from: &str, to: &str) -> bool {
     let expected = format!("State transition from {from} to {to} {REFUSED}");
-    reply.is_some_and(|(status, _, body)| status == 403 && body.contains(&expected))
+    let (status, _, body) = reply.unwrap();
+    status == 403 && body.contains(&expected)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,18 +100,83 @@ async fn a_runtime_without_hooks_is_restored_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_state_does_not_allow_is_refused_by_its_names() {
-    let said = Arc::new(Mutex::new(Vec::new()));
+    let initialised = Arc::new(Barrier::new(2));
+    let (other, said) = (Arc::clone(&initialised), Arc::new(Mutex::new(Vec::new())));
     let heard = Arc::clone(&said);
-    let stage = stage(move |runtime| {
+    let runtime = move |runtime: &mut Runtime| {
         let mut second = runtime.another();
-        let note = |told: bool| heard.lock().unwrap().push(told);
-        note(refused(second.call("POST", "runtime/restore/error", "{}"), "Started", "RuntimeRestoreErrorState"));
-        runtime.call("GET", "runtime/restore/next", "").unwrap();
-        note(refused(second.call("GET", "runtime/restore/next", ""), "Restoring", "Ready"));
+        let mut is_refused = |from, (method, call, to)| {
+            let refused = refused(second.call(method, call, ""), from, to);
+            heard.lock().unwrap().push((from, call, refused));
+            refused
+        };
+        let next = ("GET", "runtime/invocation/next", "Ready");
+        let restore_next = ("GET", "runtime/restore/next", "Ready");
+        let restore_error = ("POST", "runtime/restore/error", "RuntimeRestoreErrorState");
+        let init_error = ("POST", "runtime/init/error", "InitError");
+        is_refused("Started", restore_error);
+        runtime.ask(RESTORE_NEXT);
+        while !is_refused("RestoreReady", restore_error) {}
+        for call in [restore_next, next, init_error] {
+            is_refused("RestoreReady", call);
+        }
+        other.wait();
+        assert_eq!(runtime.reply().unwrap().0, 200);
+        is_refused("Restoring", restore_next);
+        let (id, event) = runtime.next().unwrap();
+        for call in [restore_next, restore_error, init_error] {
+            is_refused("Running", call);
+        }
+        runtime.respond(&id, &event);
+        for call in [restore_next, restore_error, init_error] {
+            is_refused("RuntimeResponseSentState", call);
+        }
+        runtime.ask(NEXT);
+        while !is_refused("Ready", restore_next) {}
+        for call in [restore_error, init_error] {
+            is_refused("Ready", call);
+        }
+        other.wait();
+        let (id, event) = runtime.event().unwrap();
+        runtime.respond(&id, &event);
         serve(runtime)
-    });
+    };
+    let (stage, _layer) = extended(runtime, Arc::clone(&initialised));
     assert_eq!(stage.invoke_to_the_end("1").await.payload, "1");
-    assert_eq!(*said.lock().unwrap(), [true, true]);
+    initialised.wait(); // and now it has asked all there is to ask
+    assert_eq!(stage.invoke_to_the_end("2").await.payload, "2");
+    let said = said.lock().unwrap();
+    let refused = said.iter().filter(|(_, _, refused)| *refused);
+    assert_eq!(refused.count(), 15, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_runtime_may_ask_again_when_its_connection_has_died() {
+    let initialised = Arc::new(Barrier::new(2));
+    let (other, said) = (Arc::clone(&initialised), Arc::new(Mutex::new(Vec::new())));
+    let heard = Arc::clone(&said);
+    let runtime = move |runtime: &mut Runtime| {
+        let mut first = runtime.another();
+        first.ask(RESTORE_NEXT);
+        while !refused(runtime.call("POST", "runtime/restore/error", "{}"), "RestoreReady", "RuntimeRestoreErrorState")
+        {
+        }
+        first.leave();
+        // Of two that ask now, one waits.
+        let (told, answers) = mpsc::channel();
+        for mut one in [runtime.another(), runtime.another()] {
+            let told = told.clone();
+            std::thread::spawn(move || told.send(one.call("GET", "runtime/restore/next", "").unwrap().0).unwrap());
+        }
+        let note = || heard.lock().unwrap().push(answers.recv().unwrap());
+        note();
+        other.wait();
+        note();
+        serve(runtime)
+    };
+    let (stage, _layer) = extended(runtime, initialised);
+    assert_eq!(stage.invoke_to_the_end("1").await.payload, "1");
+    assert_eq!(*said.lock().unwrap(), [403, 200]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,14 +215,22 @@ async fn an_exit_during_the_restore_says_how() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_init_that_fails_answers_with_what_the_runtime_said_and_is_not_retried() {
-    let stage = stage(|runtime| {
+    let waits = Arc::new(Barrier::new(2));
+    let invoked = Arc::clone(&waits);
+    let stage = stage(move |runtime| {
+        if runtime.environment == 0 {
+            invoked.wait();
+        }
         runtime.call("POST", "runtime/init/error", r#"{"errorType":"Oh"}"#).unwrap();
         ExitStatus::Code(1)
     });
-    let answer = stage.invoke_to_the_end("1").await;
+    // An Init that has failed before somebody waits for it is nobody's.
+    let (answer, _) = tokio::join!(stage.invoke_to_the_end("1"), async { waits.wait() });
     assert_eq!((answer.payload, answer.function_error), (r#"{"errorType":"Oh"}"#.into(), true));
     let raw = stage.logs.raw();
     assert_eq!(raw.iter().filter(|line| line.starts_with("INIT_")).count(), 2, "{raw:?}");
+    assert_eq!(answer.log_tail.unwrap(), raw.concat(), "there will be no REPORT to wait for");
+    assert_eq!(stage.invoke("2").await.unwrap().log_tail, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,7 +27,7 @@ impl Driver {
         if let Some(arrival) = result.arrival {
             self.spans.answered(self.node.clock, arrival);
         }
-        let response = InvokeResponse {
+        let mut response = InvokeResponse {
             payload: result.payload,
             function_error: result.function_error,
             log_tail: None,
@@ -47,6 +47,8 @@ impl Driver {
         if !report_follows {
             // What led to it can be read by then.
             self.log.flush();
+            let wants_tail = self.job(id).is_some_and(|job| job.invocation.log_tail);
+            response.log_tail = wants_tail.then(|| self.log.tail());
         }
         let Some(job) = self.job(id) else { return };
         if interrupted {
@@ -83,6 +85,7 @@ impl Driver {
             response.log_tail = Some(self.log.tail());
             reply.send(Reply::Done(Ok(response))).unwrap_or_default();
         }
+        self.log.end_tail();
     }
 
     fn reported(&self, id: RequestId) -> RuntimeResult {

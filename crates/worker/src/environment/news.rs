@@ -135,6 +135,12 @@ impl Driver {
 
     /// It hears of it at the end of Init, or that it may not ask.
     fn on_restore_next(&mut self, reply: oneshot::Sender<Verdict>) {
+        let waits = matches!(self.machine.phase(), Phase::Init { step: Step::Waiting(Asked::Restore), .. });
+        if waits && self.restoring.as_ref().is_some_and(oneshot::Sender::is_closed) {
+            // The connection has died that it asked on before.
+            self.restoring = Some(reply);
+            return;
+        }
         // Another that waits already goes on waiting.
         let earlier = self.restoring.replace(reply);
         if self.try_feed(Event::RestoreNext).is_err() {

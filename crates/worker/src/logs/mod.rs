@@ -208,6 +208,11 @@ impl LogWriter {
         self.pending.shrink_to(PENDING_KEPT);
     }
 
+    /// The invocation is over. One that fails before it begins has what comes from here on for its log.
+    pub(crate) fn end_tail(&mut self) {
+        self.tail.clear();
+    }
+
     /// The last 4 KB of this invocation's log, from the start of a character on.
     pub(crate) fn tail(&self) -> Bytes {
         self.tail.iter().copied().skip_while(|byte| pieces::continues(*byte)).collect::<Vec<u8>>().into()

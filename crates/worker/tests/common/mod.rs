@@ -19,7 +19,7 @@ use hearth_sandbox::{
 use hearth_store::Logs;
 use hearth_worker::{Worker, WorkerConfig};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
@@ -35,6 +35,9 @@ pub(crate) type Program = Arc<dyn Fn(&mut Runtime) -> ExitStatus + Send + Sync>;
 
 /// Whether a process cannot be started, and why.
 pub(crate) type Refusal = fn(&ProcessSpec) -> Option<SandboxError>;
+
+/// How a runtime asks for an event.
+pub(crate) const NEXT: &str = "GET /2018-06-01/runtime/invocation/next";
 
 /// Status, headers, body.
 pub(crate) type Reply = (u16, Vec<(String, String)>, String);
@@ -67,7 +70,13 @@ impl Runtime {
 
     /// Asks for the next event; `None` when the environment has ended the connection.
     pub(crate) fn next(&mut self) -> Option<(String, String)> {
-        let (status, headers, body) = self.call("GET", "runtime/invocation/next", "")?;
+        self.ask(NEXT)?;
+        self.event()
+    }
+
+    /// The event that it has asked for.
+    pub(crate) fn event(&mut self) -> Option<(String, String)> {
+        let (status, headers, body) = self.reply()?;
         assert_eq!(status, 200, "{body}");
         let id = headers.iter().find(|(name, _)| name == "lambda-runtime-aws-request-id").unwrap().1.clone();
         Some((id, body))
@@ -88,6 +97,17 @@ impl Runtime {
         let stream = self.connection.get_mut();
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()?;
         self.reply()
+    }
+
+    /// Sends a request, and does not wait for its answer.
+    pub(crate) fn ask(&mut self, line: &str) -> Option<()> {
+        self.connection.get_mut().write_all(format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).ok()
+    }
+
+    /// Goes away, and waits until that is known.
+    pub(crate) fn leave(mut self) {
+        self.connection.get_ref().shutdown(Shutdown::Write).unwrap();
+        self.connection.read_to_end(&mut Vec::new()).unwrap();
     }
 
     /// A second connection of the same runtime.
@@ -140,7 +160,8 @@ impl Runtime {
         self.reply()
     }
 
-    fn reply(&mut self) -> Option<Reply> {
+    /// What it has asked for.
+    pub(crate) fn reply(&mut self) -> Option<Reply> {
         let mut line = String::new();
         if self.connection.read_line(&mut line).ok()? == 0 {
             return None;
