@@ -128,7 +128,7 @@ def test_deploy_creates_then_updates_only_what_differs(service, folder):
 
 def test_deploy_gives_a_url_for_everybody_or_for_who_signs(service, folder):
     write(folder, app_py=APP.replace("ANSWER", "event['rawPath']"))
-    deploy = lambda *options: json.loads(service.hearth("--json", "deploy", folder, *options).stdout)  # noqa: E731
+    deploy = lambda *options: json.loads(service.hearth("--json", "deploy", *options, folder).stdout)  # noqa: E731
     client = service.client()
 
     def ask(link):
@@ -145,16 +145,16 @@ def test_deploy_gives_a_url_for_everybody_or_for_who_signs(service, folder):
         assert ask(link) == answer
         client.update_function_url_config(FunctionName="shop", Cors={"MaxAge": 60})
         before = client.get_policy(FunctionName="shop")["RevisionId"]
-        again = deploy("--url", "none")
+        again = deploy("--url=none")
         assert (again["change"], again["functionUrl"], ask(link)) == ("unchanged", link, answer)
         assert client.get_policy(FunctionName="shop")["RevisionId"] == before, "nothing was to be done"
-        assert link in service.hearth("deploy", folder, "--url", "iam").stdout.splitlines()
+        assert link in service.hearth("deploy", folder, "--url=iam").stdout.splitlines()
         assert ask(link)[0] == 403
         config = client.get_function_url_config(FunctionName="shop")
         assert (config["AuthType"], config["Cors"]) == ("AWS_IAM", {"MaxAge": 60}), "what was not said stays"
         with pytest.raises(client.exceptions.ResourceNotFoundException):
             client.get_policy(FunctionName="shop")
-        assert deploy("--url", "iam")["functionUrl"] == link == deploy("--url")["functionUrl"]
+        assert deploy("--url=iam")["functionUrl"] == link == deploy("--url")["functionUrl"]
         assert ask(link) == answer
         client.remove_permission(FunctionName="shop", StatementId="FunctionURLInvokeAllowPublicAccess")
         assert ask(link)[0] == 403

@@ -44,7 +44,8 @@ pub(crate) struct DeployArgs {
     #[arg(long)]
     install: bool,
     /// Give the function a URL, for everybody or for requests that are signed
-    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "none", value_name = "AUTH")]
+    // What follows without the sign may be the folder.
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "none", value_name = "AUTH")]
     url: Option<Auth>,
     #[command(flatten)]
     target: Target,
