@@ -42,6 +42,8 @@ error_types! {
     RuntimeTruncatedResponse = "Runtime.TruncatedResponse",
     /// The runtime named a response mode that does not exist.
     RuntimeInvalidResponseModeHeader = "Runtime.InvalidResponseModeHeader",
+    /// Hooks after a Restore took too long: said in the records of that Restore only.
+    RuntimeRestoreHookUserTimeout = "Runtime.RestoreHookUserTimeout",
     /// The answer is larger than a buffered answer may be.
     FunctionResponseSizeTooLarge = "Function.ResponseSizeTooLarge",
     /// The runtime reported a failed Init with a type of `Function.` that is none.

@@ -39,6 +39,7 @@ pub(crate) fn fatal(request_id: RequestId, fault: ErrorType, timeout_ms: u64, de
         | ErrorType::RuntimeUnknown
         | ErrorType::RuntimeTruncatedResponse
         | ErrorType::RuntimeInvalidResponseModeHeader
+        | ErrorType::RuntimeRestoreHookUserTimeout
         | ErrorType::FunctionUnknown
         | ErrorType::ExtensionInitError
         | ErrorType::ExtensionExitError

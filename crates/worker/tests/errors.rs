@@ -5,15 +5,20 @@
 
 mod common;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use common::{Program, Refusal, Runtime, Stage, function};
-use hearth_api::environments::Environments;
-use hearth_api::function::{Code, FunctionVersion, Layer, LogFormat};
+use hearth_api::environments::{Environments, InvokeResponse};
+use hearth_api::error::ApiError;
+use hearth_api::function::{Code, FunctionVersion, Layer, LogFormat, SnapStart};
 use hearth_core::error::ErrorType;
 use hearth_core::logging::LogLevel;
 use hearth_sandbox::{ExitStatus, SandboxError};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
+use tempfile::TempDir;
 
 const INTRODUCTION: &str = "\
 # Types of fatal errors
@@ -22,6 +27,8 @@ What a failure of each type looks like, made by `crates/worker/tests/errors.rs` 
 caller gets (with `X-Amz-Function-Error: Unhandled` and status 200), the end of the REPORT line, and `status` and `errorType` of
 `platform.runtimeDone` and `platform.report`, which are the same in telemetry and in JSON logs. `ID` is the request's id. An Init that
 fails says the same of itself in INIT_REPORT and `platform.initReport`; what the caller gets is of the second one, inside the invocation.
+
+A caller who streams gets the same payload, as `ErrorDetails` of `InvokeComplete`, with the `ErrorCode` `Unhandled`.
 
 An error that the handler raises is none of these: its payload is what the runtime has posted, untouched, REPORT has no
 status, and the environment goes on.
@@ -32,8 +39,7 @@ one event; no line of AWS's that names a `Sandbox.Failure` has been seen.
 RIE knows two more, `Runtime.InvalidWorkingDir` and `Runtime.InvalidTaskConfig`, which only container images can lead to. What it calls
 `Sandbox.Timeout` is `Sandbox.Timedout` to AWS's callers, and here everywhere.
 
-An environment of SnapStart that cannot be restored is an error of the API and has no REPORT: see [snapstart.md](snapstart.md). What
-ended it is in RESTORE_REPORT and `platform.restoreReport`, where hooks of more than 10 s are `Runtime.RestoreHookUserTimeout`.
+Of `Runtime.InvalidEntrypoint` the payload names what the runtime would have tried: these are the programs of `provided.al2023`.
 ";
 
 const FIRST: &str = "
@@ -44,6 +50,24 @@ environment after it is what the log names.
 
 ";
 
+const STREAMED: &str = "
+## When an answer streams
+
+Callers who stream have got what came before; those who do not get the payload alone.
+
+";
+
+const RESTORED: &str = "
+## When an environment is restored
+
+What happens before the first invocation of an environment of [SnapStart](snapstart.md) is an error of the API and has no REPORT. The
+records are `platform.restoreReport` and `platform.restoreRuntimeDone`.
+
+";
+
+/// Only what hangs runs into this.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 const COLUMNS: &str = "the caller's payload | REPORT ends with | records | the environment |";
 
 /// One way to fail.
@@ -52,16 +76,22 @@ struct Case {
     runtime: Program,
     /// The external extension, if there is one.
     extension: Option<Program>,
+    /// How many times.
+    extensions: usize,
     refuse: Refusal,
 }
 
 impl Case {
     fn new(when: &'static str, runtime: impl Fn(&mut Runtime) -> ExitStatus + Send + Sync + 'static) -> Self {
-        Self { when, runtime: Arc::new(runtime), extension: None, refuse: |_| None }
+        Self { when, runtime: Arc::new(runtime), extension: None, extensions: 0, refuse: |_| None }
     }
 
     fn with_extension(self, extension: impl Fn(&mut Runtime) -> ExitStatus + Send + Sync + 'static) -> Self {
-        Self { extension: Some(Arc::new(extension)), ..self }
+        Self { extension: Some(Arc::new(extension)), extensions: 1, ..self }
+    }
+
+    fn times(self, extensions: usize) -> Self {
+        Self { extensions, ..self }
     }
 
     fn refusing(self, refuse: Refusal) -> Self {
@@ -69,9 +99,10 @@ impl Case {
     }
 }
 
-/// The way to each type. Whoever adds a type has to say how it comes about.
-fn case(of: ErrorType) -> Case {
-    match of {
+/// The ways to each type. Whoever adds a type has to say how it comes about.
+fn cases(of: ErrorType) -> Vec<Case> {
+    let case = match of {
+        ErrorType::RuntimeRestoreHookUserTimeout => return Vec::new(), // it ends no invocation: see `restored`
         ErrorType::RuntimeExitError => Case::new("The runtime's process ends by itself.", |runtime| {
             runtime.next();
             ExitStatus::Code(1)
@@ -147,7 +178,70 @@ fn case(of: ErrorType) -> Case {
             runtime.lose_sandbox();
             runtime.hang()
         }),
+    };
+    let mut cases = vec![case];
+    if of == ErrorType::ExtensionLaunchError {
+        let many = Case::new("There are more than ten of them.", |runtime| runtime.hang());
+        cases.push(many.with_extension(|extension| extension.hang()).times(11));
     }
+    cases
+}
+
+/// What can still happen once an answer has begun.
+fn streams() -> [Case; 4] {
+    let part = |runtime: &mut Runtime| {
+        let (id, _) = runtime.next().unwrap();
+        runtime.begin(&id);
+        runtime.piece("part");
+    };
+    [
+        Case::new("The handler ends it with an error, in the trailers: none of these types.", move |runtime| {
+            part(runtime);
+            let body = STANDARD.encode(r#"{"errorMessage":"late","errorType":"Own"}"#);
+            let name = "Lambda-Runtime-Function-Error";
+            runtime.end(&format!("{name}-Type: Own\r\n{name}-Body: {body}\r\n"));
+            runtime.next();
+            runtime.hang()
+        }),
+        Case::new("It breaks off.", |runtime| {
+            serve(runtime, |runtime, id| {
+                runtime.begin(id);
+                runtime.piece("part");
+                runtime.reconnect();
+            })
+        }),
+        Case::new("The runtime's process ends.", move |runtime| {
+            part(runtime);
+            ExitStatus::Code(1)
+        }),
+        Case::new("The function timeout passes.", move |runtime| {
+            part(runtime);
+            runtime.hang()
+        }),
+    ]
+}
+
+/// What can happen between Init and the first invocation.
+fn restores() -> [Case; 3] {
+    let restore = |runtime: &mut Runtime| {
+        runtime.call("GET", "runtime/restore/next", "");
+    };
+    [
+        Case::new("Hooks take more than 10 s.", move |runtime| {
+            restore(runtime);
+            runtime.hang()
+        }),
+        Case::new("`restore/error` with `Runtime.AfterRestoreError`.", move |runtime| {
+            restore(runtime);
+            let headers = "Lambda-Runtime-Function-Error-Type: Runtime.AfterRestoreError\r\n";
+            runtime.request("POST /2018-06-01/runtime/restore/error", headers, "{}");
+            ExitStatus::Code(1)
+        }),
+        Case::new("The runtime's process ends.", move |runtime| {
+            restore(runtime);
+            ExitStatus::Code(1)
+        }),
+    ]
 }
 
 /// More than one thing goes wrong.
@@ -229,78 +323,141 @@ fn fail(extension: &mut Runtime, id: &str, which: &str) {
 }
 
 /// A worker that will fail so.
-fn stage(case: &Case, log_format: LogFormat, layer: &Path) -> Stage {
+fn stage(case: &Case, log_format: LogFormat, layers: &Path) -> Stage {
     let (runtime, extension) = (Arc::clone(&case.runtime), case.extension.clone());
     let mut stage = Stage::new(Arc::new(move |process| match &extension {
         Some(extension) if process.program.starts_with("/opt/extensions/") => extension(process),
         _ => runtime(process),
     }));
     *stage.sandboxes.refuse.lock().unwrap() = case.refuse;
+    let layer = layers.join(case.extensions.to_string());
     let code = Code { sha256: layer.to_str().unwrap().to_owned(), size: 0 };
     let layers = case.extension.iter().map(|_| Layer { arn: String::new(), code: code.clone() }).collect();
     stage.function = Arc::new(FunctionVersion { timeout_s: 1, log_format, layers, ..function() });
     stage
 }
 
+const JSON: LogFormat = LogFormat::Json { application: LogLevel::Info, system: LogLevel::Debug };
+
 /// What becomes of the environment.
 async fn afterwards(stage: &Stage) -> &'static str {
-    loop {
-        match stage.worker.list().first().map(|environment| environment.phase.clone()).as_deref() {
-            None => return "is replaced",
-            Some("Cold") => return "is reset",
-            Some("Idle") => return "goes on",
-            Some(_) => tokio::task::yield_now().await,
+    let settle = async {
+        loop {
+            match stage.worker.list().first().map(|environment| environment.phase.clone()).as_deref() {
+                None => return "is replaced",
+                Some("Cold") => return "is reset",
+                Some("Idle") => return "goes on",
+                Some(_) => tokio::task::yield_now().await,
+            }
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, settle).await.unwrap()
 }
 
-/// Type (if the records name one) and the cells of a failure.
-async fn seen(case: &Case, layer: &Path) -> (Option<String>, String) {
-    let text = stage(case, LogFormat::Text, layer);
-    let answer = text.invoke_to_the_end("null").await;
-    let report = text.logs.last("REPORT");
+/// What the caller reads.
+fn told(stage: &Stage, answer: &InvokeResponse) -> String {
+    let report = stage.logs.last("REPORT");
     let id = report.split(['\t', ' ']).nth(2).unwrap();
     let payload = String::from_utf8(answer.payload.to_vec()).unwrap().replace(id, "ID");
     assert_eq!(answer.function_error, payload != "\"the answer\"", "{payload}");
-    let payload = if payload.is_empty() { "empty".to_owned() } else { format!("`{payload}`") };
-    let (_, end) = report.trim_end().split_once("\tStatus: ").unwrap_or_else(|| panic!("{report}"));
-    let end = end.replace('\t', "  ");
+    if payload.is_empty() { "empty".to_owned() } else { format!("`{payload}`") }
+}
 
-    let json = stage(case, LogFormat::Json { application: LogLevel::Info, system: LogLevel::Debug }, layer);
+/// Status and type, if there is one, as a record of the log says them.
+fn recorded(stage: &Stage, kind: &str) -> (String, Option<String>) {
+    let line = stage.logs.last_with(&format!(r#""type":"platform.{kind}""#));
+    let record = serde_json::from_str::<serde_json::Value>(&line).unwrap()["record"].clone();
+    (record["status"].as_str().unwrap().to_owned(), record["errorType"].as_str().map(str::to_owned))
+}
+
+fn joined((status, error_type): &(String, Option<String>)) -> String {
+    [Some(status), error_type.as_ref()].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ")
+}
+
+fn end_of(report: &str) -> String {
+    let end = report.trim_end().split_once("\tStatus: ").map(|(_, end)| end.replace('\t', "  "));
+    end.map_or_else(|| "no status".to_owned(), |end| format!("`Status: {end}`"))
+}
+
+/// Type (if the records name one) and the cells of a failure.
+async fn seen(case: &Case, layers: &Path) -> (Option<String>, String) {
+    let text = stage(case, LogFormat::Text, layers);
+    let payload = told(&text, &text.invoke_to_the_end("null").await);
+    let streamed = stage(case, LogFormat::Text, layers);
+    let (mut pieces, call) = streamed.stream("null");
+    while pieces.recv().await.is_some() {}
+    assert_eq!(told(&streamed, &call.await.unwrap()), payload, "{}", case.when);
+    let json = stage(case, JSON, layers);
     json.invoke_to_the_end("null").await;
-    let [done, report] = ["runtimeDone", "report"].map(|kind| {
-        let line = json.logs.last_with(&format!(r#""type":"platform.{kind}""#));
-        let record = serde_json::from_str::<serde_json::Value>(&line).unwrap()["record"].clone();
-        (record["status"].as_str().unwrap().to_owned(), record["errorType"].as_str().map(str::to_owned))
-    });
-    assert_eq!(done, report);
-    let (status, error_type) = report;
-    let records = [Some(status), error_type.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let report = recorded(&json, "report");
+    assert_eq!(recorded(&json, "runtimeDone"), report);
+    let end = end_of(&text.logs.last("REPORT"));
+    assert_eq!(end_of(&streamed.logs.last("REPORT")), end);
     let after = afterwards(&text).await;
-    assert_eq!(after, afterwards(&json).await);
-    (error_type, format!("{payload} | `Status: {end}` | {records} | {after} |"))
+    assert_eq!((afterwards(&json).await, afterwards(&streamed).await), (after, after));
+    let cells = format!("{payload} | {end} | {} | {after} |", joined(&report));
+    (report.1, cells)
+}
+
+/// The cells of a failed Restore.
+async fn restored(case: &Case, layers: &Path) -> String {
+    let [text, json] = [LogFormat::Text, JSON].map(|log_format| {
+        let mut stage = stage(case, log_format, layers);
+        let (version, snap_start) = ("1".to_owned(), SnapStart::PublishedVersions);
+        stage.function = Arc::new(FunctionVersion { version, snap_start, ..FunctionVersion::clone(&stage.function) });
+        stage
+    });
+    let (error, same) = tokio::join!(text.invoke("null"), json.invoke("null"));
+    let error = error.unwrap_err();
+    assert_eq!(same.unwrap_err(), error);
+    let report = recorded(&json, "restoreReport");
+    assert_eq!(recorded(&json, "restoreRuntimeDone"), report);
+    let after = afterwards(&text).await;
+    assert_eq!(afterwards(&json).await, after);
+    let end = end_of(&text.logs.last("RESTORE_REPORT"));
+    format!("`{}` | {end} | {} | {after} |", ApiError::from(error).kind.code(), joined(&report))
+}
+
+/// Packages with so many extensions each.
+fn layers(counts: &[usize]) -> TempDir {
+    let layers = tempfile::tempdir().unwrap();
+    for count in counts {
+        let extensions = layers.path().join(format!("{count}/extensions"));
+        std::fs::create_dir_all(&extensions).unwrap();
+        let names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"];
+        names.iter().take(*count).for_each(|name| std::fs::write(extensions.join(name), "").unwrap());
+    }
+    layers
 }
 
 async fn page() -> String {
-    let layer = tempfile::tempdir().unwrap();
-    std::fs::create_dir(layer.path().join("extensions")).unwrap();
-    std::fs::write(layer.path().join("extensions/one"), "").unwrap();
+    let layers = layers(&[1, 11]);
+    let layers = layers.path();
     let mut page = INTRODUCTION.to_owned();
     writeln!(page, "\n| type | when | {COLUMNS}\n|{}", " --- |".repeat(6)).unwrap();
     for of in ErrorType::ALL {
-        let case = case(*of);
-        let (error_type, cells) = seen(&case, layer.path()).await;
-        // Records of a timeout name none.
-        let expected = (*of != ErrorType::SandboxTimedout).then_some(of.as_str());
-        assert_eq!(error_type.as_deref(), expected);
-        writeln!(page, "| `{of}` | {} | {cells}", case.when).unwrap();
+        for case in cases(*of) {
+            let (error_type, cells) = seen(&case, layers).await;
+            // Records of a timeout name none.
+            let expected = (*of != ErrorType::SandboxTimedout).then_some(of.as_str());
+            assert_eq!(error_type.as_deref(), expected);
+            writeln!(page, "| `{of}` | {} | {cells}", case.when).unwrap();
+        }
     }
-    page.push_str(FIRST);
-    writeln!(page, "| what happens | {COLUMNS}\n|{}", " --- |".repeat(5)).unwrap();
-    for case in combinations() {
-        let (_, cells) = seen(&case, layer.path()).await;
-        writeln!(page, "| {} | {cells}", case.when).unwrap();
+    let more = [(FIRST, combinations()), (STREAMED, streams())];
+    for (about, cases) in more {
+        writeln!(page, "{about}| what happens | {COLUMNS}\n|{}", " --- |".repeat(5)).unwrap();
+        for case in cases {
+            let (_, cells) = seen(&case, layers).await;
+            writeln!(page, "| {} | {cells}", case.when).unwrap();
+        }
     }
+    let columns = "what happens | the caller's error | RESTORE_REPORT ends with | records | the environment |";
+    writeln!(page, "{RESTORED}| {columns}\n|{}", " --- |".repeat(5)).unwrap();
+    for case in restores() {
+        writeln!(page, "| {} | {}", case.when, restored(&case, layers).await).unwrap();
+    }
+    assert!(page.contains(ErrorType::RuntimeRestoreHookUserTimeout.as_str()));
     page
 }
 

@@ -175,7 +175,7 @@ struct Outcome<'a> {
 impl<'a> Outcome<'a> {
     fn of_restore(of: &RestoreReport, reported: &'a Reported) -> Self {
         let Self { status, error_type } = Self::new(of.status, reported);
-        Self { status, error_type: of.error_type().or(error_type) }
+        Self { status, error_type: of.error_type().map(ErrorType::as_str).or(error_type) }
     }
 
     fn new(of: Status, reported: &'a Reported) -> Self {

@@ -102,10 +102,10 @@ pub struct RestoreReport {
 impl RestoreReport {
     /// The error type that the platform says, where it is not the runtime's own. (RIE; telemetry has it also of a timeout.)
     #[must_use]
-    pub fn error_type(&self) -> Option<&'static str> {
+    pub const fn error_type(&self) -> Option<ErrorType> {
         match self.status {
-            Status::Timeout => Some("Runtime.RestoreHookUserTimeout"),
-            Status::Success | Status::Error(_) | Status::InitError => self.status.fault().map(ErrorType::as_str),
+            Status::Timeout => Some(ErrorType::RuntimeRestoreHookUserTimeout),
+            Status::Success | Status::Error(_) | Status::InitError => self.status.fault(),
         }
     }
 }

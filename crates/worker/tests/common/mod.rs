@@ -432,7 +432,7 @@ impl Stage {
         for program in ["tree/bin/sh", "tree/bootstrap"] {
             std::fs::write(home.join(program), "#!").unwrap();
         }
-        let manifest = r#"{"format":1,"name":"fake","version":"fake:1","version_hash":"ab","programs":["/bootstrap"],
+        let manifest = r#"{"format":1,"name":"fake","version":"fake:1","version_hash":"ab","programs":["/var/runtime/bootstrap","/var/task/bootstrap","/opt/bootstrap"],
             "arguments":[],"environment":{},"architecture":"HERE","kernel_minimum":"3.2","sources":{}}"#;
         std::fs::write(home.join("manifest.json"), manifest.replace("HERE", std::env::consts::ARCH)).unwrap();
         let (made, ended) = (AtomicUsize::new(0), Arc::default());
