@@ -184,6 +184,23 @@ async fn an_answer_in_a_mode_that_does_not_exist_does_not_harm_the_environment()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_error_with_its_cause_is_told_without_it() {
+    let stage = Stage::new(serving(|runtime, id, event| {
+        let line = format!("POST /2018-06-01/runtime/invocation/{id}/error");
+        let kind = if event == "1" { "application/vnd.aws.lambda.error.cause+json" } else { "application/json" };
+        let status =
+            runtime.request(&line, &format!("Content-Type: {kind}\r\n"), r#"{"errorType":"E","errorCause":{}}"#);
+        assert_eq!(status.unwrap().0, 202);
+        // Too late: it is refused.
+        "null".to_owned()
+    }));
+    let answer = stage.invoke("1").await.unwrap();
+    assert!(answer.function_error);
+    assert_eq!(answer.payload, r#"{"errorMessage":"","errorType":"E"}"#);
+    assert_eq!(stage.invoke("2").await.unwrap().payload, r#"{"errorType":"E","errorCause":{}}"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_for_an_answer_in_such_a_mode_does_not_wait_for_its_end() {
     let told = Arc::new(Barrier::new(2));
     let told2 = Arc::clone(&told);

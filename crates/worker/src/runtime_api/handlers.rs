@@ -1,5 +1,6 @@
 //! One call of the Runtime API: read it within bounds, ask the environment's task, answer.
 
+use super::error_cause;
 use super::replies::{self, Reply};
 use crate::environment::{Arrival, Begun, During, Environment, Message, RuntimeResult, Verdict};
 use crate::payload;
@@ -52,7 +53,7 @@ impl Client<'_> {
                 self.response(id, &head.headers, body).await
             }
             (&Method::POST, [Some("runtime"), Some("invocation"), Some(id), Some("error"), None]) => {
-                self.error(id, body).await
+                self.error(id, &head.headers, body).await
             }
             (&Method::POST, [Some("runtime"), Some("init"), Some("error"), None, _]) => {
                 self.failed(During::Init, &head.headers, body).await
@@ -130,12 +131,12 @@ impl Client<'_> {
         }
     }
 
-    /// The handler failed: its error is the answer, passed on untouched.
-    async fn error(&self, id: &str, body: Incoming) -> Result<Reply, Ended> {
+    /// The handler failed: its error is the answer, passed on untouched, unless it says that it has more than the answer.
+    async fn error(&self, id: &str, headers: &HeaderMap, body: Incoming) -> Result<Reply, Ended> {
         let began = Instant::now();
         let Some(id) = self.expected(id) else { return Ok(refused(body).await) };
         match self.read(body, RESPONSE_PAYLOAD_BYTES).await? {
-            Read::Whole { payload, .. } => self.respond(id, began, payload, true).await,
+            Read::Whole { payload, .. } => self.respond(id, began, error_cause::without(headers, payload), true).await,
             Read::TooLarge => self.too_large(id).await,
             Read::Truncated => Err(Ended),
         }

@@ -4,6 +4,7 @@
 //! The function is hostile: heads, bodies and the number of connections are bounded. Nothing here decides about the
 //! lifecycle; every call becomes a message to the environment's task.
 
+mod error_cause;
 mod extensions;
 mod handlers;
 mod replies;
