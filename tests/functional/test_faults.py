@@ -5,14 +5,16 @@ afterwards than before."""
 import concurrent.futures
 import contextlib
 import os
+import re
 import threading
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from support import leftovers
 from support.extensions import layer, logged
-from support.functions import Function, zipped
+from support.functions import PRESENT, Function, zipped
 from support.service import PATIENCE_S, Service, wait_for
 
 # Talks to the Runtime API past the client. `raw` gives what is answered until the other side ends the connection.
@@ -79,6 +81,20 @@ INITS = {
     "SIGSEGV": ("os.kill(os.getpid(), 11)", "Runtime exited with error: signal: segmentation fault"),
     "SIGKILL": ("os.kill(os.getpid(), 9)", "Runtime exited with error: signal: killed"),
     "SIGTERM": ("os.kill(os.getpid(), 15)", "Runtime exited with error: signal: terminated"),
+}
+
+# How an extension ends, and what the caller reads: in each Init, or in the first invocation.
+CRASHES = {
+    "in Init": "register '\"INVOKE\"'; exit 7",
+    "in Invoke": "register '\"INVOKE\"'; next; [ -e /tmp/crashed ] && serve; reach crashed; exit 7",
+}
+
+# What a hook does after the restore, and what the caller hears.
+HOOKS = {
+    "exit 3": ("os._exit(3)", "SnapStartException"),
+    "SIGKILL": ("os.kill(os.getpid(), 9)", "SnapStartException"),
+    "an error": ("raise ValueError('not restored')", "SnapStartException"),
+    "hang": ("while True: pass", "SnapStartTimeoutException"),
 }
 
 # What an extension does when it is told of the end.
@@ -217,6 +233,44 @@ def test_an_init_that_fails(faulty, end_of_init, reason):
         answer = made.invoke()
         assert answer.json["errorType"] == "Runtime.ExitError"
         assert answer.json["errorMessage"] == f"RequestId: {answer.request_id} Error: {reason}"
+
+
+def test_an_init_that_hangs(faulty):
+    made = faulty(zipped({"app.py": "while True: pass"}), Timeout=1)
+    for _ in range(2):
+        assert made.invoke().json["errorType"] == "Sandbox.Timedout"
+
+
+@pytest.mark.parametrize("hook, code", HOOKS.values(), ids=HOOKS)
+def test_a_restore_that_fails(faulty, hook, code):
+    knowing = [name for name in PRESENT if re.fullmatch(r"python3\.(1[2-9]|[2-9]\d)", name)]
+    if not knowing:
+        pytest.skip("no runtime of Python 3.12 or later is here")
+    text = f"""
+import os
+from snapshot_restore_py import register_after_restore
+def after():
+    {hook}
+register_after_restore(after)
+def handler(event, context): return "here"
+"""
+    made = faulty(zipped({"app.py": text}), knowing[-1], SnapStart={"ApplyOn": "PublishedVersions"})
+    version = made.publish()
+    for _ in range(2):
+        with pytest.raises(ClientError) as error:
+            made.invoke(Qualifier=version)
+        assert error.value.response["Error"]["Code"] == code
+    assert made.invoke().json == "here", "$LATEST is not restored"
+
+
+@pytest.mark.parametrize("body", CRASHES.values(), ids=CRASHES)
+def test_an_extension_that_crashes(rig, faulty, body):
+    service, _ = rig
+    made = faulty(Layers=[layer(service, {"one": body})], Timeout=10)
+    answer = made.invoke({"run": "await_release('never')"})
+    assert answer.json["errorType"] == "Extension.Crash"
+    again = made.invoke({"run": "answer = 'here'"}, tail=False).json
+    assert again == "here" if "crashed" in body else again["errorType"] == "Extension.Crash"
 
 
 def test_of_two_answers_the_first_counts(faulty):
