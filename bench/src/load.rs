@@ -68,6 +68,7 @@ async fn main() -> Result<()> {
             "count": latencies.len(),
             "p50_us": at(0.5),
             "p99_us": at(0.99),
+            "max_us": at(1.0),
             "per_second": latencies.len() as f64 * 1.1 / seconds,
         })
     );

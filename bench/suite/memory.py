@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from suite.invokes import BURST
+from suite.cold import BURST
 
 
 def used_kib():

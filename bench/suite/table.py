@@ -1,6 +1,7 @@
-"""The result as a table for people."""
+"""The result as tables for people."""
 
-from suite.invokes import BURST
+from suite import targets
+from suite.cold import BURST
 
 LABEL = 44
 
@@ -18,20 +19,21 @@ def show(result):
     print(f"\n{m['cores']} x {m['cpu']}, kernel {m['kernel']}, commit {m['commit']}, load {result['load_before']:.2f}")
     if result["load_before"] > 0.5:
         print("\nthe machine was busy before this began: read nothing into the figures, least of all those of memory")
-    heading("warm invoke through HTTP, µs", "beyond echo, p50")
+    heading("warm invoke through HTTP, µs", "over echo, p50")
     echo = result["warm"]["echo (baseline)"]["p50_us"]
     for name, one in result["warm"].items():
-        beyond = "" if "echo" in name else f"{one['p50_us'] - echo:.0f}"
-        row(name, {"p50": one["p50_us"], "p99": one["p99_us"]}, beyond)
-    heading("cold start, ms")
+        row(name, {"p50": one["p50_us"], "p99": one["p99_us"]}, f"{one['p50_us'] / echo:.2f}")
+    heading("cold start, caller's latency, ms", "over its program")
     for name, one in result["cold"].items():
-        for key, label in (
-            ("invoke_ms", "caller's latency"),
-            ("init_ms", "Init Duration"),
-            ("interpreter_ms", "bare interpreter (baseline)"),
-        ):
-            if key in one:
-                row(f"{name}, {label}", one[key])
+        row(f"{name}, its program alone (baseline)", one["baseline"])
+        for mode, figures in one["modes"].items():
+            row(f"{name}, {mode}", figures["invoke_ms"], ratio(figures["invoke_ms"], one["baseline"]))
+            row("  of that, Init Duration", figures["init_ms"])
+    heading(f"{BURST} cold starts, ms to the last handler", "over the baseline")
+    for name, one in result["burst"].items():
+        row(f"{name}, {BURST} programs alone (baseline)", one["baseline"])
+        for mode, figures in one["modes"].items():
+            row(f"{name}, {mode}", figures, ratio(figures, one["baseline"]))
     heading("cold start of provided.al2023, ms", "over isolated, p50")
     for mode, one in result["network"].items():
         row(f"network {mode}", one, ratio(one, result["network"]["isolated"]))
@@ -44,13 +46,10 @@ def show(result):
         row(f"{label}: cold start (baseline)", one["cold_ms"], ratio(one["cold_ms"], one["cold_ms"]))
         row("  from the write to the new answer", one["answered_ms"], ratio(one["answered_ms"], one["cold_ms"]))
         row("  of that, to deploy", one["deployed_ms"], ratio(one["deployed_ms"], one["cold_ms"]))
-    heading(f"{BURST} cold starts at once, ms to the handler", "the last one")
-    for name, one in result["burst"].items():
-        row(name, one["entry_ms"], f"{one['last_ms']:.1f}")
-        row(f"{BURST} bare interpreters (baseline)", one["interpreter_ms"], f"{one['interpreter_last_ms']:.1f}")
     print(f"\n{'memory of a frozen environment, KiB':<{LABEL}}{'whole':>10}{'its own':>10}{'beyond its own':>19}")
     for name, one in result["density"].items():
         print(f"  {name:<{LABEL - 2}}{one['whole_kib']:>10.0f}{one['own_kib']:>10.0f}{one['beyond_kib']:>19.0f}")
+    targets.show(result)
 
 
 def ratio(figures, baseline):

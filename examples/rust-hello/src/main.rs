@@ -1,8 +1,10 @@
-//! A function for `provided.al2023` with AWS's own Rust runtime: greets, counts its invocations, and fails on request.
+//! A function for `provided.al2023` with AWS's own Rust runtime: greets, counts its invocations, and waits or fails on
+//! request.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Invocations of this execution environment: shows whether it was reused.
 static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
@@ -12,6 +14,9 @@ struct Request {
     name: Option<String>,
     #[serde(default)]
     fail: bool,
+    /// How long to take, ms.
+    #[serde(default)]
+    wait_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -27,6 +32,7 @@ async fn handler(event: LambdaEvent<Request>) -> Result<Response, Error> {
     if event.payload.fail {
         return Err("asked to fail".into());
     }
+    tokio::time::sleep(Duration::from_millis(event.payload.wait_ms)).await;
     let name = event.payload.name.as_deref().unwrap_or("world");
     println!("greeting {name}");
     Ok(Response {

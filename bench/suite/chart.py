@@ -1,0 +1,63 @@
+"""One SVG per table: bars with their figures, readable by themselves."""
+
+from html import escape
+
+WIDTH, LABEL, BAR, GAP = 860, 330, 16, 6
+COLOURS = {"baseline": "#9aa5b1", "p50": "#2b6cb0", "p99": "#90cdf4"}
+
+
+def bars(title, unit, groups):
+    """`groups`: (label, [(kind, value)]), kinds being those of COLOURS."""
+    longest = max(value for _, values in groups for _, value in values)
+    scale = (WIDTH - LABEL - 110) / longest
+    parts, y = [], 56
+    for label, values in groups:
+        height = len(values) * BAR
+        parts.append(f'<text x="{LABEL - 10}" y="{y + height / 2 + 4}" text-anchor="end">{escape(label)}</text>')
+        for kind, value in values:
+            width = max(1, value * scale)
+            parts.append(f'<rect x="{LABEL}" y="{y}" width="{width:.1f}" height="{BAR - 2}" fill="{COLOURS[kind]}"/>')
+            parts.append(f'<text x="{LABEL + width + 6:.1f}" y="{y + BAR - 5}" class="n">{number(value)} {unit}</text>')
+            y += BAR
+        y += GAP
+    legend = "".join(
+        f'<rect x="{LABEL + 110 * n}" y="32" width="12" height="12" fill="{colour}"/>'
+        f'<text x="{LABEL + 110 * n + 17}" y="42" class="n">{kind}</text>'
+        for n, (kind, colour) in enumerate(COLOURS.items())
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 8}" viewBox="0 0 {WIDTH} {y + 8}" '
+        'font-family="sans-serif" font-size="12"><style>.n{font-size:11px;fill:#4a5568}</style>'
+        f'<rect width="100%" height="100%" fill="#fff"/><text x="12" y="20" font-size="15">{escape(title)}</text>'
+        f"{legend}{''.join(parts)}</svg>\n"
+    )
+
+
+def number(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def pair(figures):
+    return [("p50", figures["p50"]), ("p99", figures["p99"])]
+
+
+def charts(result):
+    """Name and SVG of each."""
+    cold = []
+    for runtime, row in result["cold"].items():
+        cold.append((f"{runtime}: its own program alone", [("baseline", row["baseline"]["p50"])]))
+        cold += [(f"{runtime}: {mode}", pair(one["invoke_ms"])) for mode, one in row["modes"].items()]
+        cold += [(f"{runtime}: {mode}, Init alone", pair(one["init_ms"])) for mode, one in row["modes"].items()]
+    warm = [
+        (name, [("baseline" if "echo" in name else "p50", one["p50_us"]), ("p99", one["p99_us"])])
+        for name, one in result["warm"].items()
+    ]
+    burst = []
+    for runtime, row in result["burst"].items():
+        burst.append((f"{runtime}: as many interpreters alone", [("baseline", row["baseline"]["p50"])]))
+        burst += [(f"{runtime}: {mode}", pair(one)) for mode, one in row["modes"].items()]
+    packages = [(label, pair(one)) for label, one in result["packages"].items()]
+    yield "cold", bars("Cold start, from request to response through HTTP", "ms", cold)
+    yield "warm", bars("Warm invoke through HTTP, frozen between invokes", "µs", warm)
+    yield "burst", bars("30 cold starts at once, until the last handler runs", "ms", burst)
+    yield "packages", bars("Cold start by package", "ms", packages)

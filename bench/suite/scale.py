@@ -1,0 +1,83 @@
+"""Many environments, and many functions."""
+
+import json
+import re
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from suite.memory import anonymous_kib, used_kib
+from suite.service import Service, invocations, load, package
+
+RUST = "provided.al2023"
+
+
+def thousand(count):
+    """From none to `count` environments of one function, all at once; and what one of them costs when it is frozen."""
+    rows = {"count": count}
+    for network in ("nat", "isolated"):
+        service = Service(network=network)
+        try:
+            service.create("many", RUST, memory=128)
+            service.invoke("many", {})
+            service.forget_environments("many")
+            service.refilled()
+            before, hold_ms = used_kib(), 20_000
+            body = json.dumps({"wait_ms": hold_ms})
+            done = load(service.address, invocations("many"), count, count, body)
+            while any(row["phase"] != "Idle" for row in service.environments("many")):
+                time.sleep(0.1)
+            alive = service.environments("many")
+            assert len(alive) == count, f"{len(alive)} environments, not {count}"
+            whole = (used_kib() - before) / count
+            own = sum(anonymous_kib(row["pid"]) for row in alive[:50]) / len(alive[:50])
+            rows[network] = {"seconds": done["max_us"] / 1e6 - hold_ms / 1e3, "beyond_kib": whole - own, "own_kib": own}
+        finally:
+            service.stop()
+    return rows
+
+
+def stored(functions, alive, count):
+    """A warm invoke and the service's start, with one function and with many; and the service's own memory."""
+    data = tempfile.TemporaryDirectory(prefix="hearth-bench-")
+    service = Service(data=data.name)
+    try:
+        service.create("f", RUST)
+        service.invoke("f", {})
+        alone = load(service.address, invocations("f"), count)
+        code = package({"bootstrap": b"#!/bin/sh\n"})
+
+        def create(number):
+            wanted = {
+                "FunctionName": f"f{number}", "Runtime": RUST, "Handler": "h", "Code": {"ZipFile": code},
+                "Role": "arn:aws:iam::000000000000:role/any",
+            }  # fmt: skip
+            service.call("POST", "/2015-03-31/functions", json.dumps(wanted).encode())
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(create, range(functions - 1)))
+        service.create("many", RUST, memory=128)
+        load(service.address, invocations("many"), alive, alive, '{"wait_ms":15000}')
+        service.invoke("f", {})
+        among = load(service.address, invocations("f"), count)
+    finally:
+        service.stop()
+    service = Service("--pool", "off", data=data.name)
+    try:
+        started_ms, rss = service.started_ms, resident_kib(service.process.pid)
+    finally:
+        service.stop()
+        data.cleanup()
+    return {
+        "functions": functions,
+        "alive": alive,
+        "alone": alone,
+        "among": among,
+        "start_ms": started_ms,
+        "rss_kib": rss,
+    }
+
+
+def resident_kib(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
