@@ -2,12 +2,19 @@
 
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from support import leftovers
 from support.functions import Function, zipped
 from support.service import hearth, wait_for
 
-CODE = zipped({"app.py": "def handler(event, context):\n    return context.log_stream_name\n"})
+CODE = zipped(
+    {
+        "app.py": "import time\ndef handler(event, context):\n"
+        "    time.sleep(event.get('sleep', 0))\n    return context.log_stream_name\n"
+    }
+)
 
 
 def settled(service, runtime="python3.11"):
@@ -71,6 +78,26 @@ def test_all_are_gone_after_a_stop_and_after_a_kill(services):
     Function(service, CODE).invoke({})
     settled(service)
     assert service.stop() == 0
+
+
+def test_nothing_is_held_of_those_that_were_given_away(services):
+    service = services("--pool", "256", "--idle-timeout", "1s")
+    made = Function(service, CODE)
+
+    def burst():
+        """Five cold starts, and what is held when their environments have gone."""
+        made.configure(Description=f"{time.monotonic()}")
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(lambda _: made.invoke({"sleep": 0.2}), range(5)))
+        wait_for("all to idle away", lambda: not service.environments())
+        settled(service)
+        return leftovers.holdings(service.process.pid, service.data)
+
+    burst()
+    before = burst()
+    for _ in range(3):
+        burst()
+    wait_for("everything to be given back", lambda: all(burst()[what] <= before[what] for what in before))
 
 
 def test_none_wait_where_there_are_to_be_none(services):

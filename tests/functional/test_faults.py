@@ -4,10 +4,8 @@ afterwards than before."""
 
 import concurrent.futures
 import contextlib
-import os
 import re
 import threading
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -105,29 +103,6 @@ ENDS = {
 }
 
 
-class Holdings:
-    """What a service holds beyond itself, counted."""
-
-    def __init__(self, service):
-        pid = service.process.pid
-        below = leftovers.descendants(pid)
-        traces = leftovers.Traces(pid, service.data)
-        self.counts = {
-            "processes": len(below),
-            "descriptors": sum(
-                len(os.listdir(f"/proc/{one}/fd")) for one in below if os.path.exists(f"/proc/{one}/fd")
-            ),
-            "namespaces": len(traces.namespaces),
-            "mounts": sum(str(service.data) in line for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-            "cgroups": sum(
-                traces.instance in name
-                for _, names, _ in os.walk("/sys/fs/cgroup")
-                for name in names
-                if traces.instance
-            ),
-        }
-
-
 class Neighbour(Function):
     """A function of which one environment is alive, and shall stay."""
 
@@ -171,7 +146,7 @@ def rig():
         victim.log()
         end(victim)
         neighbour.check()
-        before = Holdings(service).counts
+        before = leftovers.holdings(service.process.pid, service.data)
         yield service, neighbour
         neighbour.check()
         # The descriptors of connections that the test's own client has closed go a moment later.
@@ -179,7 +154,7 @@ def rig():
 
         def settled():
             nonlocal now
-            now = Holdings(service).counts
+            now = leftovers.holdings(service.process.pid, service.data)
             return all(now[what] <= before[what] for what in before)
 
         try:

@@ -83,3 +83,17 @@ class Traces:
                 return found
             time.sleep(0.02)
         return []
+
+
+def holdings(pid, data):
+    """What a service holds beyond itself, counted."""
+    below, traces = descendants(pid), Traces(pid, data)
+    return {
+        "processes": len(below),
+        "descriptors": sum(len(os.listdir(f"/proc/{one}/fd")) for one in below if os.path.exists(f"/proc/{one}/fd")),
+        "namespaces": len(traces.namespaces),
+        "mounts": sum(str(data) in line for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+        "cgroups": sum(
+            traces.instance in name for _, names, _ in os.walk("/sys/fs/cgroup") for name in names if traces.instance
+        ),
+    }
