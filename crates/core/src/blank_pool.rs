@@ -5,7 +5,7 @@
 //! given up when nobody has wanted the kind for long. All kinds share a budget; who was wanted last comes first, and
 //! everybody gets one before anybody gets two.
 //!
-//! While cold starts come, the machine is theirs: the stock is filled up in the pauses, one at a time.
+//! While cold starts are under way, the machine is theirs: the stock is filled up in the pauses, one at a time.
 
 use crate::environment::Moment;
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ const BURST_US: u64 = 1_000_000;
 const HALF_LIFE_US: u64 = 300_000_000;
 /// How long a kind is kept that nobody wants any more, microseconds (ours).
 const FORGOTTEN_US: u64 = 3_600_000_000;
-/// How long after a cold start nothing is made, microseconds (ours: about what the start itself takes).
+/// How long after a cold start nothing is made, microseconds (ours: the first invocation follows).
 const QUIET_US: u64 = 50_000;
-/// But not for longer than this when they never stop, microseconds (ours).
-const PATIENCE_US: u64 = 500_000;
+/// But not for longer than this when there is always one under way, microseconds (ours).
+const PATIENCE_US: u64 = 2_000_000;
 /// Kinds that are remembered (ours: every runtime in several variants).
 const KINDS: usize = 64;
 
@@ -55,7 +55,17 @@ pub struct BlankPool<K> {
 #[derive(Clone, Copy, Debug)]
 struct Busy {
     since: Moment,
+    /// When one has begun or ended last.
     last: Moment,
+    under_way: usize,
+}
+
+impl Busy {
+    /// Until when the machine is left to them.
+    fn until(&self) -> Moment {
+        let patience = Moment(self.since.0.saturating_add(PATIENCE_US));
+        if self.under_way > 0 { patience } else { patience.min(Moment(self.last.0.saturating_add(QUIET_US))) }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,13 +126,20 @@ impl<K: Clone + Ord> BlankPool<K> {
         Self { limits, kinds: BTreeMap::new(), busy: None }
     }
 
-    /// A cold start wants one of this kind, whether or not there is one. `cost_kib` is a guess of what one takes, until
-    /// [`BlankPool::made`] knows better.
+    /// A cold start begins that wants one of this kind, whether or not there is one. `cost_kib` is a guess of what one takes,
+    /// until [`BlankPool::made`] knows better. [`BlankPool::started`] follows.
     pub fn want(&mut self, now: Moment, kind: &K, cost_kib: u64) {
         self.demand(now, kind, cost_kib).want(now);
-        let pause = self.busy.is_none_or(|busy| now.since(busy.last) >= QUIET_US);
-        let since = self.busy.filter(|_| !pause).map_or(now, |busy| busy.since);
-        self.busy = Some(Busy { since, last: now });
+        let going_on = self.busy.filter(|busy| busy.under_way > 0 || now.since(busy.last) < QUIET_US);
+        let (since, under_way) = going_on.map_or((now, 0), |busy| (busy.since, busy.under_way));
+        self.busy = Some(Busy { since, last: now, under_way: under_way.saturating_add(1) });
+    }
+
+    /// A cold start has come to its end, well or not.
+    pub fn started(&mut self, now: Moment) {
+        if let Some(busy) = &mut self.busy {
+            *busy = Busy { last: now, under_way: busy.under_way.saturating_sub(1), ..*busy };
+        }
     }
 
     /// Cold starts of this kind are to be expected.
@@ -166,7 +183,7 @@ impl<K: Clone + Ord> BlankPool<K> {
     /// What to do next, where there are so many of each kind.
     #[must_use]
     pub fn next(&self, now: Moment, stock: &BTreeMap<K, usize>) -> Step<K> {
-        if let Some(until) = self.busy_until().filter(|until| now < *until) {
+        if let Some(until) = self.busy.map(|busy| busy.until()).filter(|until| now < *until) {
             return Step::Wait(Some(until));
         }
         let goals = self.goals(now);
@@ -182,12 +199,6 @@ impl<K: Clone + Ord> BlankPool<K> {
             Some((kind, _)) => Step::Make(kind.clone()),
             None => Step::Wait(self.kinds.values().filter_map(|demand| demand.changes_at(now)).min()),
         }
-    }
-
-    /// Until when the machine is left to cold starts.
-    fn busy_until(&self) -> Option<Moment> {
-        let Busy { since, last } = self.busy?;
-        Some(Moment(last.0.saturating_add(QUIET_US).min(since.0.saturating_add(PATIENCE_US))))
     }
 
     fn demand(&mut self, now: Moment, kind: &K, cost_kib: u64) -> &mut Demand {

@@ -65,25 +65,29 @@ fn everybody_gets_one_before_anybody_gets_two() {
 }
 
 #[test]
-fn while_cold_starts_come_nothing_is_made_for_a_while() {
+fn while_cold_starts_are_under_way_nothing_is_made_for_a_while() {
     let mut pool = BlankPool::new(PLENTY);
     let none = BTreeMap::new();
+    let patience = Moment(PATIENCE_US);
     pool.want(Moment(0), &(), 1);
-    assert_eq!(pool.next(Moment(0), &none), Step::Wait(Some(Moment(QUIET_US))));
-    assert_eq!(pool.next(Moment(QUIET_US), &none), Step::Make(()));
-    let mut now = Moment(QUIET_US);
-    while now.0 < QUIET_US + PATIENCE_US {
-        pool.want(now, &(), 1);
-        assert!(matches!(pool.next(now, &none), Step::Wait(Some(until)) if until <= Moment(QUIET_US + PATIENCE_US)));
-        now = later(now, QUIET_US / 2);
-    }
-    pool.want(now, &(), 1);
-    assert_eq!(pool.next(now, &none), Step::Make(()), "they never stop");
+    assert_eq!(pool.next(Moment(QUIET_US), &none), Step::Wait(Some(patience)), "it has not ended");
+    pool.want(Moment(1), &(), 1);
+    pool.started(Moment(2));
+    assert_eq!(pool.next(Moment(QUIET_US), &none), Step::Wait(Some(patience)), "neither has the other one");
+    pool.started(Moment(3));
+    assert_eq!(pool.next(Moment(4), &none), Step::Wait(Some(Moment(QUIET_US + 3))));
+    assert_eq!(pool.next(Moment(QUIET_US + 3), &none), Step::Make(()));
+    // After that pause, patience begins anew.
+    let later = 2 * QUIET_US;
+    pool.want(Moment(later), &(), 1);
+    assert_eq!(pool.next(Moment(later), &none), Step::Wait(Some(Moment(later + PATIENCE_US))));
+    assert_eq!(pool.next(Moment(later + PATIENCE_US), &none), Step::Make(()), "it never ends");
 }
 
 #[derive(Clone, Debug)]
 enum Happening {
     Want(u8),
+    Started,
     Expect(u8),
     Made(u8, u64),
     Forget(u8),
@@ -96,6 +100,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let pass = prop_oneof![0..2 * QUIET_US, 0..2 * HALF_LIFE_US, 0..2 * FORGOTTEN_US];
     let happening = prop_oneof![
         8 => kind.clone().prop_map(Happening::Want),
+        6 => Just(Happening::Started),
         2 => kind.clone().prop_map(Happening::Expect),
         1 => (kind.clone(), 0_u64..200).prop_map(|(kind, cost)| Happening::Made(kind, cost)),
         1 => kind.prop_map(Happening::Forget),
@@ -122,6 +127,7 @@ proptest! {
                     // It takes one if there is one.
                     stock.entry(kind).and_modify(|count: &mut usize| *count = count.saturating_sub(1));
                 }
+                Happening::Started => pool.started(now),
                 Happening::Expect(kind) => {
                     pool.expect(now, &kind, 30);
                     cost.entry(kind).or_insert(30);
@@ -165,6 +171,7 @@ proptest! {
     fn the_same_burst_again_is_served(burst in 1_usize..200, pause in PATIENCE_US..HALF_LIFE_US) {
         let mut pool = BlankPool::new(PLENTY);
         (0..burst).for_each(|_| pool.want(Moment(0), &(), 1));
+        (0..burst).for_each(|_| pool.started(Moment(1)));
         let mut stock = BTreeMap::new();
         fill(&pool, Moment(pause), &mut stock);
         prop_assert!(stock[&()] >= burst);

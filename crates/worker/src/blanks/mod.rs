@@ -53,6 +53,18 @@ impl Blank {
     }
 }
 
+/// A cold start under way.
+#[derive(Debug)]
+pub(crate) struct Starting(Arc<Blanks>);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        let Self(blanks) = self;
+        blanks.state().policy.started(blanks.clock.now());
+        blanks.changed.notify_one();
+    }
+}
+
 /// All blanks of a node.
 #[derive(Debug)]
 pub(crate) struct Blanks {
@@ -94,17 +106,19 @@ impl Blanks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One of this kind for a cold start: one that is ready; or a new one, in which nothing waits. Blocks for some milliseconds
-    /// if none is ready.
+    /// One of this kind for a cold start: one that is ready; or a new one, in which nothing waits. The cold start is over when
+    /// what comes with it is dropped. Blocks for some milliseconds if none is ready.
     ///
     /// # Errors
     ///
     /// [`SandboxError`] when none can be made, also not in the place of those that wait.
-    pub(crate) fn take(&self, kind: &Kind) -> Result<Blank, SandboxError> {
+    pub(crate) fn take(self: &Arc<Self>, kind: &Kind) -> Result<(Blank, Starting), SandboxError> {
+        self.state().policy.want(self.clock.now(), kind, kind.cost_kib());
+        let starting = Starting(Arc::clone(self));
         if let Some(blank) = self.take_ready(kind) {
-            return Ok(blank);
+            return Ok((blank, starting));
         }
-        match Blank::make(self.sandboxes.as_ref(), kind) {
+        let made = match Blank::make(self.sandboxes.as_ref(), kind) {
             // Whatever it is that there is too little of, those that wait have some of it.
             Err(error) => {
                 let waiting = self.take_all();
@@ -116,7 +130,8 @@ impl Blanks {
                 Blank::make(self.sandboxes.as_ref(), kind)
             }
             made => made,
-        }
+        };
+        made.map(|blank| (blank, starting))
     }
 
     /// Cold starts of this kind are to be expected.
@@ -134,7 +149,6 @@ impl Blanks {
         if !state.open {
             return None;
         }
-        state.policy.want(self.clock.now(), kind, kind.cost_kib());
         // Nobody is to be woken: it is looked at once.
         let mut nobody = Context::from_waker(std::task::Waker::noop());
         let mut found = None;

@@ -8,6 +8,7 @@ use super::spans::Spans;
 use super::telemetry::Farewell;
 use super::{Delivery, Environment, Job, Message, Reply, RuntimeResult, Verdict};
 use crate::Node;
+use crate::blanks::Starting;
 use crate::inside::{Entrances, Inside};
 use crate::logs::LogWriter;
 use crate::pool::FunctionPool;
@@ -33,6 +34,8 @@ pub(super) struct Driver {
     pub(super) me: Arc<Environment>,
     pub(super) machine: ExecutionEnvironment,
     pub(super) sandbox: Arc<dyn Sandbox>,
+    /// Until the first Init is over.
+    starting: Option<Starting>,
     pub(super) process: ProcessSpec,
     pub(super) tree: RuntimeTree,
     pub(super) log: LogWriter,
@@ -164,7 +167,7 @@ impl Driver {
         me: &Arc<Environment>,
         made: Made,
     ) -> Result<(Self, UnboundedReceiver<SandboxEvent>), InvokeError> {
-        let Made { sandbox, events, sockets, log, log_stream, process, extensions, tree } = made;
+        let Made { sandbox, events, starting, sockets, log, log_stream, process, extensions, tree } = made;
         me.sandbox.set(Arc::clone(&sandbox)).unwrap_or_default();
         let (runtime_api, entrances) = Entrances::of(sockets);
         let served = RuntimeApi::serve(runtime_api, Arc::clone(me))
@@ -183,6 +186,7 @@ impl Driver {
             me: Arc::clone(me),
             machine: ExecutionEnvironment::of(function.init_type(), timeout_ms, Extensions::new(names)),
             sandbox,
+            starting: Some(starting),
             process,
             tree,
             log,
@@ -260,6 +264,9 @@ impl Driver {
             phase,
             Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { stage: Stage::Init { .. }, .. }
         );
+        if !coming_up {
+            self.starting = None;
+        }
         if self.is_leaving() {
             // What is left of it to do is nobody's execution.
             self.pool.release(&self.me);

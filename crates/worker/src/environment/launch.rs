@@ -3,7 +3,7 @@
 use super::extensions::{Launch, LaunchFailure};
 use super::{Environment, Message};
 use crate::Node;
-use crate::blanks::{Blank, Kind};
+use crate::blanks::{Blank, Kind, Starting};
 use crate::logs::LogWriter;
 use crate::{command, layers, preboot, variables};
 use hearth_api::environments::InvokeError;
@@ -21,6 +21,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub(super) struct Made {
     pub(super) sandbox: Arc<dyn Sandbox>,
     pub(super) events: UnboundedReceiver<SandboxEvent>,
+    pub(super) starting: Starting,
     pub(super) sockets: Sockets,
     pub(super) log: LogWriter,
     pub(super) log_stream: String,
@@ -35,7 +36,7 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
     let tree = node.runtime(&function.runtime).map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
     let log_stream = log_stream_name(function, id);
     let (process, kind) = plan(node, function, &tree, &log_stream).map_err(|error| failed(&error))?;
-    let Blank { sandbox, events } = node.blanks.take(&kind).map_err(|error| failed(&error))?;
+    let (Blank { sandbox, events }, starting) = node.blanks.take(&kind).map_err(|error| failed(&error))?;
     let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
     let outfit = || -> Result<_, Box<dyn Error>> {
         sandbox.assign(&Assignment {
@@ -63,7 +64,7 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
         let names = layers::external_extensions(&directories).into_iter();
         names.map(|name| (name.clone(), extension(&name, environment.clone()))).collect()
     });
-    Ok(Made { sandbox: Arc::from(sandbox), events, sockets, log, log_stream, process, extensions, tree })
+    Ok(Made { sandbox: Arc::from(sandbox), events, starting, sockets, log, log_stream, process, extensions, tree })
 }
 
 /// How the runtime of a function is started, and the kind of sandbox that it wants.
