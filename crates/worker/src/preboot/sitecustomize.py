@@ -13,11 +13,18 @@ def wait():
 
     launcher = os.path.dirname(__file__)
     sys.path.remove(launcher)
-    # As `python -m awslambdaric` imports them.
+    # As `python -m awslambdaric` imports them, and as the client does when it starts.
     import runpy  # noqa: F401
 
-    import awslambdaric.bootstrap
-    import awslambdaric.lambda_config  # noqa: F401
+    import awslambdaric.bootstrap  # noqa: F401
+    from awslambdaric import lambda_config
+
+    if getattr(lambda_config.LambdaConfigProvider(["", "-"]), "use_thread_polling", False):
+        import concurrent.futures.thread  # noqa: F401
+    try:
+        import awslambdaric.lambda_literals  # noqa: F401
+    except ImportError:
+        pass  # an older client
 
     loaded = {name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.builtin_module_names)
     socket = int(os.environ["_HEARTH_ASSIGNMENT"])
