@@ -1,14 +1,18 @@
 """Interpreters that have started before they have a function: what the function sees is as after a plain start."""
 
+import os
 import re
+import shutil
+import time
+from pathlib import Path
 
 import pytest
 
 from support import leftovers
 from support.functions import Function, kind_of, zipped
-from support.service import wait_for
+from support.service import RUNTIMES, wait_for
 
-RUNTIMES = [
+NAMES = [
     "python3.9",
     "python3.11",
     "python3.13",
@@ -53,7 +57,7 @@ def same(text):
     return re.sub(r"f-[0-9a-f]{12}", "NAME", text)
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", NAMES)
 @pytest.mark.parametrize(
     "settings", [{}, {"LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}}], ids=["text", "json"]
 )
@@ -195,6 +199,46 @@ def test_init_and_memory_are_measured_from_the_assignment(prebooting):
     waiting(prebooting)
     report = made.invoke({}).report
     assert 200 <= float(report["init"]) < 3_000 and 1 <= int(report["used"]) <= 128, report
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A folder of runtimes in which AWS's client for Python does what the test says when it is loaded."""
+
+    def make(text):
+        home = tmp_path / "python3.11"
+        shutil.copytree(RUNTIMES / "python3.11", home, symlinks=True, copy_function=os.link)
+        client = home / "tree/var/runtime/awslambdaric"
+        shutil.rmtree(client / "__pycache__")
+        (client / "bootstrap.py").unlink()
+        (client / "bootstrap.py").write_text(text)
+        return tmp_path
+
+    return make
+
+
+def test_a_stop_does_not_wait_for_what_never_gets_ready(services, broken):
+    runtimes = broken("import os, time\nopen('/proc/self/comm', 'w').write('stuck')\nwhile True: time.sleep(1)\n")
+    service = services("--runtimes", str(runtimes))
+    Function(service, zipped({"app.py": SAY + "1"}))
+
+    def stuck():
+        names = (Path(f"/proc/{pid}/comm") for pid in leftovers.descendants(service.process.pid))
+        return any(name.read_text() == "stuck\n" for name in names if name.exists())
+
+    wait_for("an interpreter that is not getting ready", stuck)
+    assert service.stop() == 0
+
+
+def test_a_client_that_cannot_be_loaded_ahead_is_started_plainly(services, broken):
+    original = (RUNTIMES / "python3.11/tree/var/runtime/awslambdaric/bootstrap.py").read_text()
+    refuse = "import os\nif '_HEARTH_ASSIGNMENT' in os.environ: raise RuntimeError('not ahead')\n"
+    service = services("--runtimes", str(broken(refuse + original)))
+    made = Function(service, zipped({"app.py": SAY + "1"}))
+    for _ in range(3):
+        assert made.invoke({}).json[1] == 1
+        made.configure(Description=f"{time.monotonic()}")
+    assert not any(kind["ready"] for kind in service.blanks()["kinds"])
 
 
 def test_it_can_be_switched_off(services):

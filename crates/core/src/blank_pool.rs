@@ -2,26 +2,29 @@
 //!
 //! A cold start that finds a sandbox of its kind does not wait for one to be made. What will be wanted is guessed from
 //! what was wanted lately: of each kind one more than came at once, a guess that halves with time down to one, and is
-//! given up when nobody has wanted the kind for long. All kinds share a budget; who was wanted last comes first, and
-//! everybody gets one before anybody gets two.
+//! given up when nobody has wanted the kind for long. Of a few kinds that are only expected, one is kept for a while. All
+//! kinds share a budget; who was wanted last comes first, and everybody gets one before anybody gets two.
 //!
-//! While cold starts are under way, the machine is theirs: the stock is filled up in the pauses, one at a time.
+//! While cold starts are under way, the machine is theirs: the stock is filled up in the pauses, one at a time. What cannot
+//! be made, or does not last, is tried again later and later.
+
+mod demand;
 
 use crate::environment::Moment;
+use demand::Demand;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// What comes within so long came at once, microseconds (ours).
-const BURST_US: u64 = 1_000_000;
-/// How long it takes until half as many are kept, microseconds (ours).
-const HALF_LIFE_US: u64 = 300_000_000;
-/// How long a kind is kept that nobody wants any more, microseconds (ours).
-const FORGOTTEN_US: u64 = 3_600_000_000;
 /// How long after a cold start nothing is made, microseconds (ours: the first invocation follows).
 const QUIET_US: u64 = 50_000;
 /// But not for longer than this when there is always one under way, microseconds (ours).
 const PATIENCE_US: u64 = 2_000_000;
 /// Kinds that are remembered (ours: every runtime in several variants).
 const KINDS: usize = 64;
+/// Kinds of which one is kept because it is expected (ours).
+const EXPECTED_KINDS: usize = 4;
+/// How long nothing is made once a cold start has found no room, microseconds (ours).
+const SHORTAGE_US: u64 = 5_000_000;
 
 /// What all that wait may cost together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub struct BlankPool<K> {
     limits: Limits,
     kinds: BTreeMap<K, Demand>,
     busy: Option<Busy>,
+    /// Until when there is no room.
+    short_until: Moment,
 }
 
 /// Cold starts that followed each other without a pause.
@@ -68,62 +73,11 @@ impl Busy {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Demand {
-    /// What one of them takes, KiB.
-    cost_kib: u64,
-    /// When one was wanted last.
-    last: Moment,
-    /// When the burst under way began, and how many it has wanted.
-    burst: (Moment, usize),
-    /// The largest burst of late, and when that was.
-    largest: (usize, Moment),
-}
-
-impl Demand {
-    fn new(now: Moment, cost_kib: u64) -> Self {
-        Self { cost_kib, last: now, burst: (now, 0), largest: (0, now) }
-    }
-
-    /// One more is wanted.
-    fn want(&mut self, now: Moment) {
-        let (begun, wanted) = self.burst;
-        self.burst = if now.since(begun) < BURST_US { (begun, wanted.saturating_add(1)) } else { (now, 1) };
-        if self.burst.1 >= self.at_once(now) {
-            self.largest = (self.burst.1, now);
-        }
-        self.last = now;
-    }
-
-    /// How many may come at once.
-    fn at_once(&self, now: Moment) -> usize {
-        let (largest, then) = self.largest;
-        let half_lives = u32::try_from(now.since(then) / HALF_LIFE_US).unwrap_or(u32::MAX);
-        largest.checked_shr(half_lives).unwrap_or(0)
-    }
-
-    /// How many there should be, if there were no limits.
-    fn wish(&self, now: Moment) -> usize {
-        if now.since(self.last) < FORGOTTEN_US { self.at_once(now).saturating_add(1) } else { 0 }
-    }
-
-    /// When the wish changes by itself.
-    fn changes_at(&self, now: Moment) -> Option<Moment> {
-        let forgotten = Moment(self.last.0.saturating_add(FORGOTTEN_US));
-        let halved = || {
-            let half_lives = now.since(self.largest.1) / HALF_LIFE_US + 1;
-            Moment(self.largest.1.0.saturating_add(half_lives.saturating_mul(HALF_LIFE_US)))
-        };
-        let next = if self.at_once(now) > 0 { forgotten.min(halved()) } else { forgotten };
-        (self.wish(now) > 0).then_some(next)
-    }
-}
-
 impl<K: Clone + Ord> BlankPool<K> {
     /// A policy that nobody has wanted anything of.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, kinds: BTreeMap::new(), busy: None }
+        Self { limits, kinds: BTreeMap::new(), busy: None, short_until: Moment::default() }
     }
 
     /// A cold start begins that wants one of this kind, whether or not there is one. `cost_kib` is a guess of what one takes,
@@ -144,7 +98,7 @@ impl<K: Clone + Ord> BlankPool<K> {
 
     /// Cold starts of this kind are to be expected.
     pub fn expect(&mut self, now: Moment, kind: &K, cost_kib: u64) {
-        self.demand(now, kind, cost_kib).last = now;
+        self.demand(now, kind, cost_kib).expect(now);
     }
 
     /// One of this kind has been made, and takes so much memory, KiB.
@@ -154,16 +108,29 @@ impl<K: Clone + Ord> BlankPool<K> {
         }
     }
 
-    /// None of this kind can be made, or none of them lasts: it is forgotten until it is wanted again.
-    pub fn forget(&mut self, kind: &K) {
-        self.kinds.remove(kind);
+    /// One of this kind could not be made, or did not last.
+    pub fn failed(&mut self, now: Moment, kind: &K) {
+        if let Some(demand) = self.kinds.get_mut(kind) {
+            demand.fail(now);
+        }
     }
 
-    /// The kinds to keep and how many of each, the most recently wanted first.
+    /// A cold start has found no room for a sandbox.
+    pub fn shortage(&mut self, now: Moment) {
+        self.short_until = Moment(now.0.saturating_add(SHORTAGE_US));
+    }
+
+    /// Forgets all other kinds.
+    pub fn retain(&mut self, keep: impl Fn(&K) -> bool) {
+        self.kinds.retain(|kind, _| keep(kind));
+    }
+
+    /// The kinds to keep and how many of each, the most recently wanted first, then those that are only expected.
     #[must_use]
     pub fn goals(&self, now: Moment) -> Vec<(K, usize)> {
         let mut kinds: Vec<_> = self.kinds.iter().filter(|(_, demand)| demand.wish(now) > 0).collect();
-        kinds.sort_by_key(|(_, demand)| std::cmp::Reverse(demand.last));
+        kinds.sort_by_key(|(_, demand)| Reverse(demand.rank(now)));
+        let (wanted, expected): (Vec<_>, Vec<_>) = kinds.into_iter().partition(|(_, demand)| demand.is_wanted(now));
         let (mut kib, mut places) = (self.limits.budget_kib, self.limits.most);
         let mut grant = |demand: &Demand, wanted: usize| {
             let affordable = kib.checked_div(demand.cost_kib).map_or(usize::MAX, to_usize);
@@ -172,12 +139,18 @@ impl<K: Clone + Ord> BlankPool<K> {
             places -= granted;
             granted
         };
-        let first: Vec<_> = kinds.iter().map(|(_, demand)| grant(demand, 1)).collect();
-        let all = kinds.iter().zip(first).map(|((kind, demand), first)| {
-            let more = if first == 0 { 0 } else { grant(demand, demand.wish(now) - 1) };
-            ((*kind).clone(), first + more)
-        });
-        all.filter(|(_, goal)| *goal > 0).collect()
+        let first: Vec<_> = wanted.iter().map(|(_, demand)| grant(demand, 1)).collect();
+        let mut goals: Vec<_> = wanted
+            .into_iter()
+            .zip(first)
+            .map(|((kind, demand), first)| {
+                let more = if first == 0 { 0 } else { grant(demand, demand.wish(now) - 1) };
+                (kind.clone(), first + more)
+            })
+            .collect();
+        goals.extend(expected.into_iter().take(EXPECTED_KINDS).map(|(kind, demand)| (kind.clone(), grant(demand, 1))));
+        goals.retain(|(_, goal)| *goal > 0);
+        goals
     }
 
     /// What to do next, where there are so many of each kind.
@@ -193,18 +166,27 @@ impl<K: Clone + Ord> BlankPool<K> {
         if let Some((kind, _)) = stock.iter().find(|(kind, count)| **count > goal(kind)) {
             return Step::Drop(kind.clone());
         }
-        let missing: Vec<_> = goals.iter().filter(|(kind, goal)| there_are(kind) < *goal).collect();
-        let none_at_all = missing.iter().find(|(kind, _)| there_are(kind) == 0);
+        let barred = |kind: &K| self.kinds.get(kind).is_some_and(|demand| now < demand.barred_until());
+        let missing: Vec<_> = goals
+            .iter()
+            .filter(|(kind, goal)| there_are(kind) < *goal && !barred(kind))
+            .map(|(kind, _)| kind)
+            .collect();
+        let none_at_all = missing.iter().find(|kind| there_are(kind) == 0);
         match none_at_all.or(missing.first()) {
-            Some((kind, _)) => Step::Make(kind.clone()),
-            None => Step::Wait(self.kinds.values().filter_map(|demand| demand.changes_at(now)).min()),
+            Some(kind) if now >= self.short_until => Step::Make((*kind).clone()),
+            _ => {
+                let short_until = Some(self.short_until).filter(|until| now < *until);
+                let changes = self.kinds.values().filter_map(|demand| demand.changes_at(now));
+                Step::Wait(changes.chain(short_until).min())
+            }
         }
     }
 
     fn demand(&mut self, now: Moment, kind: &K, cost_kib: u64) -> &mut Demand {
         if !self.kinds.contains_key(kind) && self.kinds.len() >= KINDS {
-            let oldest = self.kinds.iter().min_by_key(|(_, demand)| demand.last).map(|(kind, _)| kind.clone());
-            oldest.iter().for_each(|kind| self.forget(kind));
+            let last = self.kinds.iter().min_by_key(|(_, demand)| demand.rank(now)).map(|(kind, _)| kind.clone());
+            self.kinds.retain(|kind, _| Some(kind) != last.as_ref());
         }
         self.kinds.entry(kind.clone()).or_insert_with(|| Demand::new(now, cost_kib))
     }

@@ -33,56 +33,16 @@ pub(crate) fn of_runtime(function: &FunctionVersion, tree: &RuntimeTree) -> (Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_api::function::{Code, FunctionKey, LogFormat, Scope, SnapStart, State, UpdateStatus};
-    use hearth_core::ids::{AccountId, Region};
-    use std::collections::BTreeMap;
-    use std::path::{Path, PathBuf};
+    use crate::testing;
+    use std::path::Path;
     use std::process::Command;
-    use uuid::Uuid;
 
     fn function(wrapper: &str) -> FunctionVersion {
-        let account = AccountId::parse("000000000000").unwrap();
-        let scope = Scope { account, region: Region::parse("us-east-1").unwrap() };
-        FunctionVersion {
-            key: FunctionKey { scope, name: "f".to_owned() },
-            version: "$LATEST".to_owned(),
-            incarnation: Uuid::nil(),
-            runtime: "python3.11".to_owned(),
-            runtime_version: String::new(),
-            handler: "app.handler".to_owned(),
-            role: String::new(),
-            description: String::new(),
-            memory_mb: 128,
-            timeout_s: 3,
-            ephemeral_storage_mb: 512,
-            environment: Some(BTreeMap::from([(WRAPPER.to_owned(), wrapper.to_owned())])),
-            code: Code { sha256: String::new(), size: 0 },
-            layers: Vec::new(),
-            passive: BTreeMap::new(),
-            log_group: String::new(),
-            log_format: LogFormat::Text,
-            snap_start: SnapStart::None,
-            last_modified: String::new(),
-            revision_id: Uuid::nil(),
-            state: State::Active,
-            last_update: UpdateStatus::Successful,
-        }
+        testing::function(&[(WRAPPER, wrapper)])
     }
 
     fn tree(program: &str) -> RuntimeTree {
-        RuntimeTree {
-            format: 1,
-            name: "python3.11".to_owned(),
-            version: String::new(),
-            version_hash: String::new(),
-            programs: vec![program.to_owned()],
-            arguments: vec!["-m".to_owned(), "{handler}".to_owned()],
-            environment: BTreeMap::new(),
-            architecture: String::new(),
-            kernel_minimum: String::new(),
-            sources: BTreeMap::new(),
-            root: PathBuf::new(),
-        }
+        testing::tree("python3.11", &[program], &["-m", "{handler}"])
     }
 
     #[test]

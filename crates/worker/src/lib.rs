@@ -16,6 +16,8 @@ mod pool;
 mod preboot;
 mod runtime_api;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 mod variables;
 
 use blanks::Blanks;

@@ -1,3 +1,4 @@
+use super::demand::{BARRED_US, BURST_US, EXPECTED_US, FORGOTTEN_US, HALF_LIFE_US};
 use super::*;
 use proptest::prelude::*;
 
@@ -48,9 +49,44 @@ fn what_is_only_expected_is_there_once() {
     pool.expect(Moment(0), &"python", 10);
     assert_eq!(pool.next(Moment(0), &BTreeMap::new()), Step::Make("python"), "nobody is busy");
     let settled = BTreeMap::from([("python", 1)]);
-    assert_eq!(pool.next(Moment(0), &settled), Step::Wait(Some(Moment(FORGOTTEN_US))));
-    pool.forget(&"python");
-    assert_eq!(pool.next(Moment(0), &settled), Step::Drop("python"));
+    assert_eq!(pool.next(Moment(0), &settled), Step::Wait(Some(Moment(EXPECTED_US))));
+    assert_eq!(pool.next(Moment(EXPECTED_US), &settled), Step::Drop("python"));
+    pool.expect(Moment(EXPECTED_US), &"python", 10);
+    pool.retain(|kind| *kind != "python");
+    assert_eq!(pool.next(Moment(EXPECTED_US), &settled), Step::Drop("python"), "forgotten");
+}
+
+#[test]
+fn what_is_only_expected_takes_nothing_from_what_is_wanted() {
+    let mut pool = BlankPool::new(Limits { budget_kib: 60, most: 100 });
+    pool.want(Moment(0), &0, 10);
+    (1..2 * KINDS).for_each(|kind| pool.expect(Moment(kind as u64), &kind, 10));
+    let newest = 2 * KINDS - 1;
+    let expected = (0..EXPECTED_KINDS).map(|back| (newest - back, 1));
+    let all: Vec<_> = std::iter::once((0, 2)).chain(expected).collect();
+    assert_eq!(pool.goals(Moment(200)), all, "a few, the latest");
+    pool.want(Moment(201), &1_000, 40);
+    assert_eq!(pool.goals(Moment(201)), [(1_000, 1), (0, 2)]);
+}
+
+#[test]
+fn what_fails_is_tried_later_and_later() {
+    let mut pool = BlankPool::new(PLENTY);
+    let none = BTreeMap::new();
+    pool.expect(Moment(0), &(), 1);
+    let mut now = Moment(0);
+    for pause in [1, 2, 4, 8, 16, 32, 60, 60].map(|seconds| seconds * BARRED_US.0) {
+        assert_eq!(pool.next(now, &none), Step::Make(()));
+        pool.failed(now, &());
+        pool.expect(now, &(), 1);
+        let until = later(now, pause);
+        assert_eq!(pool.next(now, &none), Step::Wait(Some(until)));
+        assert_eq!(pool.next(now, &BTreeMap::from([((), 1)])), Step::Wait(Some(until)), "those that last stay");
+        now = until;
+    }
+    assert_eq!(pool.next(now, &none), Step::Make(()));
+    pool.shortage(now);
+    assert_eq!(pool.next(now, &none), Step::Wait(Some(later(now, SHORTAGE_US))));
 }
 
 #[test]
@@ -91,6 +127,8 @@ enum Happening {
     Expect(u8),
     Made(u8, u64),
     Forget(u8),
+    Failed(u8),
+    Shortage,
     Pass(u64),
     Fill,
 }
@@ -103,7 +141,9 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
         6 => Just(Happening::Started),
         2 => kind.clone().prop_map(Happening::Expect),
         1 => (kind.clone(), 0_u64..200).prop_map(|(kind, cost)| Happening::Made(kind, cost)),
-        1 => kind.prop_map(Happening::Forget),
+        1 => kind.clone().prop_map(Happening::Forget),
+        1 => kind.prop_map(Happening::Failed),
+        1 => Just(Happening::Shortage),
         4 => pass.prop_map(Happening::Pass),
         3 => Just(Happening::Fill),
     ];
@@ -133,7 +173,9 @@ proptest! {
                     cost.entry(kind).or_insert(30);
                 }
                 Happening::Made(kind, kib) => pool.made(&kind, kib),
-                Happening::Forget(kind) => pool.forget(&kind),
+                Happening::Forget(kind) => pool.retain(|other| *other != kind),
+                Happening::Failed(kind) => pool.failed(now, &kind),
+                Happening::Shortage => pool.shortage(now),
                 Happening::Pass(us) => now = later(now, us),
                 Happening::Fill => {
                     fill(&pool, now, &mut stock);
@@ -146,7 +188,8 @@ proptest! {
             prop_assert!(pool.kinds.len() <= KINDS);
             prop_assert!(goals.iter().all(|(kind, _)| cost.contains_key(kind)));
         }
-        now = later(now, PATIENCE_US);
+        // Nothing is under way, barred or short any more.
+        now = later(now, BARRED_US.1);
         fill(&pool, now, &mut stock);
         let reached: Vec<_> = stock.iter().filter(|(_, count)| **count > 0).map(|(kind, count)| (*kind, *count)).collect();
         let mut goals = pool.goals(now);

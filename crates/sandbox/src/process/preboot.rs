@@ -13,8 +13,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-/// How long a process may take to get ready (ours: an interpreter takes a hundredth of that on a busy machine).
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a process may take to get ready (ours: an interpreter takes a fiftieth of that on a busy machine).
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Both ends of the socket of a launcher, the second for inside.
 pub(crate) fn socket() -> Result<(OwnedFd, OwnedFd), Failure> {

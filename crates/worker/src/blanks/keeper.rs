@@ -49,11 +49,11 @@ fn next(blanks: &Blanks) -> Option<Step<Kind>> {
     open.then(|| policy.next(blanks.clock.now(), &counts))
 }
 
-async fn make(blanks: &Blanks, kind: Kind) {
+async fn make(blanks: &Arc<Blanks>, kind: Kind) {
     let made = spawn_blocking({
-        let (sandboxes, kind) = (Arc::clone(&blanks.sandboxes), kind.clone());
+        let (blanks, kind) = (Arc::clone(blanks), kind.clone());
         move || {
-            let blank = Blank::make_whole(sandboxes.as_ref(), &kind)?;
+            let blank = blanks.make(&kind)?;
             let bytes = blank.sandbox.usage()?.memory_bytes;
             Ok::<_, SandboxError>((blank, Kind::measured_kib(bytes)))
         }
@@ -68,11 +68,11 @@ async fn make(blanks: &Blanks, kind: Kind) {
         Ok(Err(error)) => {
             // A cold start will say what is wrong, if it still is.
             tracing::info!(error = chain(&error), runtime = kind.runtime(), "no blank sandbox could be made");
-            state.policy.forget(&kind);
+            state.policy.failed(blanks.clock.now(), &kind);
         }
         Err(panic) => {
             tracing::error!(%panic, runtime = kind.runtime(), "no blank sandbox could be made");
-            state.policy.forget(&kind);
+            state.policy.failed(blanks.clock.now(), &kind);
         }
     }
 }

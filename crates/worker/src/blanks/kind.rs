@@ -34,6 +34,11 @@ impl Kind {
         Ok(Self { runtime: tree.name.clone(), root: tree.root.clone(), identity, preboot })
     }
 
+    /// Whether this is of a tree that stands where the other's was.
+    pub(crate) fn replaces(&self, other: &Self) -> bool {
+        self.root == other.root && self.identity != other.identity
+    }
+
     /// The runtime's name.
     pub(crate) fn runtime(&self) -> &str {
         &self.runtime

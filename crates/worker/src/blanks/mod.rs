@@ -16,6 +16,7 @@ use hearth_sandbox::{Sandbox, SandboxError, SandboxEvent, Sandboxes};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::thread;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
@@ -28,7 +29,7 @@ const SHARE: usize = 8;
 /// A sandbox that belongs to nobody yet.
 #[derive(Debug)]
 pub(crate) struct Blank {
-    pub(crate) sandbox: Box<dyn Sandbox>,
+    pub(crate) sandbox: Arc<dyn Sandbox>,
     pub(crate) events: UnboundedReceiver<SandboxEvent>,
 }
 
@@ -36,15 +37,8 @@ impl Blank {
     /// Makes one that nothing waits in. Blocks for some milliseconds.
     fn make(sandboxes: &dyn Sandboxes, kind: &Kind) -> Result<Self, SandboxError> {
         let (sender, events) = mpsc::unbounded_channel();
-        let sandbox = sandboxes.prepare(kind.root(), sender)?;
+        let sandbox = Arc::from(sandboxes.prepare(kind.root(), sender)?);
         Ok(Self { sandbox, events })
-    }
-
-    /// Makes one, with everything that is to wait in it. Blocks until that is ready.
-    fn make_whole(sandboxes: &dyn Sandboxes, kind: &Kind) -> Result<Self, SandboxError> {
-        let blank = Self::make(sandboxes, kind)?;
-        kind.preboot().map_or(Ok(()), |preboot| blank.sandbox.preboot(preboot))?;
-        Ok(blank)
     }
 
     /// Nothing is to happen in a blank sandbox: whatever does means that it is of no use.
@@ -80,6 +74,8 @@ pub(crate) struct Blanks {
 struct State {
     policy: BlankPool<Kind>,
     stock: BTreeMap<Kind, Vec<Blank>>,
+    /// In which something is getting ready.
+    making: Option<Arc<dyn Sandbox>>,
     /// To be taken down.
     discarded: Vec<Blank>,
     open: bool,
@@ -92,7 +88,8 @@ impl Blanks {
         let most = if budget_kib.is_some() { MOST.min(sandboxes.most() / SHARE) } else { 0 };
         let limits = Limits { budget_kib: budget_kib.unwrap_or(0), most };
         let open = most > 0;
-        let state = State { policy: BlankPool::new(limits), stock: BTreeMap::new(), discarded: Vec::new(), open };
+        let (policy, stock) = (BlankPool::new(limits), BTreeMap::new());
+        let state = State { policy, stock, making: None, discarded: Vec::new(), open };
         let (sandboxes, state, changed) = (Arc::clone(sandboxes), Mutex::new(state), Notify::new());
         let blanks = Arc::new(Self { sandboxes, clock, limits, state, changed, keeper: Mutex::default() });
         if open {
@@ -113,7 +110,11 @@ impl Blanks {
     ///
     /// [`SandboxError`] when none can be made, also not in the place of those that wait.
     pub(crate) fn take(self: &Arc<Self>, kind: &Kind) -> Result<(Blank, Starting), SandboxError> {
-        self.state().policy.want(self.clock.now(), kind, kind.cost_kib());
+        {
+            let mut state = self.state();
+            state.policy.retain(|other| !kind.replaces(other));
+            state.policy.want(self.clock.now(), kind, kind.cost_kib());
+        }
         let starting = Starting(Arc::clone(self));
         if let Some(blank) = self.take_ready(kind) {
             return Ok((blank, starting));
@@ -121,12 +122,18 @@ impl Blanks {
         let made = match Blank::make(self.sandboxes.as_ref(), kind) {
             // Whatever it is that there is too little of, those that wait have some of it.
             Err(error) => {
+                self.state().policy.shortage(self.clock.now());
                 let waiting = self.take_all();
                 if waiting.is_empty() {
                     return Err(error);
                 }
                 tracing::info!(%error, given_up = waiting.len(), "no room for another sandbox: those that wait go");
-                drop(waiting);
+                // Each is waited for, so all at once.
+                thread::scope(|scope| {
+                    for blank in waiting {
+                        scope.spawn(|| drop(blank));
+                    }
+                });
                 Blank::make(self.sandboxes.as_ref(), kind)
             }
             made => made,
@@ -138,10 +145,29 @@ impl Blanks {
     pub(crate) fn expect(&self, kind: &Kind) {
         let mut state = self.state();
         if state.open {
+            state.policy.retain(|other| !kind.replaces(other));
             state.policy.expect(self.clock.now(), kind, kind.cost_kib());
             drop(state);
             self.changed.notify_one();
         }
+    }
+
+    /// Makes one, with everything that is to wait in it. Blocks until that is ready, or the stock is closed.
+    fn make(&self, kind: &Kind) -> Result<Blank, SandboxError> {
+        let blank = Blank::make(self.sandboxes.as_ref(), kind)?;
+        if let Some(preboot) = kind.preboot() {
+            {
+                let mut state = self.state();
+                if !state.open {
+                    return Err(SandboxError::Gone("the stock of blank sandboxes"));
+                }
+                state.making = Some(Arc::clone(&blank.sandbox));
+            }
+            let ready = blank.sandbox.preboot(preboot);
+            self.state().making = None;
+            ready?;
+        }
+        Ok(blank)
     }
 
     fn take_ready(&self, kind: &Kind) -> Option<Blank> {
@@ -178,8 +204,7 @@ impl Blanks {
         for (kind, blanks) in stock {
             let dead: Vec<_> = blanks.extract_if(.., |blank| blank.is_dead(context)).collect();
             if !dead.is_empty() {
-                // One after the other would follow it.
-                policy.forget(kind);
+                policy.failed(self.clock.now(), kind);
                 discarded.extend(dead);
             }
         }
@@ -188,8 +213,16 @@ impl Blanks {
 
     /// Gives nothing away any more and ends those that wait; returns when they are gone.
     pub(crate) async fn close(&self) {
-        self.state().open = false;
+        let making = {
+            let mut state = self.state();
+            state.open = false;
+            state.making.take()
+        };
         self.changed.notify_one();
+        if let Some(making) = making {
+            // What is getting ready in it is not waited for. The keeper says what came of it.
+            drop(tokio::task::spawn_blocking(move || making.terminate()).await);
+        }
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(keeper) = keeper else { return };
         if let Err(panic) = keeper.await {

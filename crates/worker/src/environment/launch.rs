@@ -64,7 +64,7 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
         let names = layers::external_extensions(&directories).into_iter();
         names.map(|name| (name.clone(), extension(&name, environment.clone()))).collect()
     });
-    Ok(Made { sandbox: Arc::from(sandbox), events, starting, sockets, log, log_stream, process, extensions, tree })
+    Ok(Made { sandbox, events, starting, sockets, log, log_stream, process, extensions, tree })
 }
 
 /// How the runtime of a function is started, and the kind of sandbox that it wants.

@@ -97,3 +97,74 @@ fn python(mut process: ProcessSpec) -> Preboot {
     *path = if path.is_empty() { LAUNCHERS.to_owned() } else { format!("{LAUNCHERS}:{path}") };
     Preboot { launcher: PYTHON, process, memory_mb: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{command, testing, variables};
+    use hearth_api::function::LogFormat;
+    use hearth_core::logging::LogLevel;
+
+    fn python_tree() -> RuntimeTree {
+        let mut tree = testing::tree("python3.11", &["/var/lang/bin/python3.11"], &PYTHON_CLIENT);
+        tree.environment.insert(PYTHON_PATH.to_owned(), "/var/runtime".to_owned());
+        tree
+    }
+
+    fn preboot(function: &FunctionVersion, tree: &RuntimeTree) -> Option<Preboot> {
+        let (programs, arguments) = command::of_runtime(function, tree);
+        let environment = variables::of_runtime(function, tree, "stream");
+        of(function, tree, &ProcessSpec { programs, arguments, environment, log_variable: None, prebooted: false })
+    }
+
+    #[test]
+    fn what_waits_knows_nothing_of_a_function_that_others_do_not_have() {
+        let one = preboot(&testing::function(&[("SECRET", "x")]), &python_tree()).unwrap();
+        let other = FunctionVersion { handler: "other.handler".to_owned(), memory_mb: 512, ..testing::function(&[]) };
+        assert_eq!(Some(&one), preboot(&other, &python_tree()).as_ref(), "one serves both");
+        assert_eq!(one.process.arguments, ["-m", "awslambdaric", "-"]);
+        assert_eq!(one.process.environment[PYTHON_PATH], "/tmp:/var/runtime");
+        let names: Vec<_> = one.process.environment.keys().map(String::as_str).collect();
+        assert_eq!(names, ["AWS_LAMBDA_RUNTIME_API", "LANG", "LD_LIBRARY_PATH", "PATH", PYTHON_PATH, "TZ"]);
+    }
+
+    #[test]
+    fn what_is_read_at_a_start_makes_another_kind_or_a_plain_start() {
+        let plain = preboot(&testing::function(&[]), &python_tree());
+        assert!(plain.is_some());
+        let json = LogFormat::Json { application: LogLevel::Warn, system: LogLevel::Info };
+        for function in
+            [testing::function(&[("TZ", "Asia/Tokyo")]), FunctionVersion { log_format: json, ..testing::function(&[]) }]
+        {
+            let kind = preboot(&function, &python_tree());
+            assert!(kind.is_some() && kind != plain, "{kind:?}");
+        }
+        for name in CUSTOM {
+            assert_eq!(preboot(&testing::function(&[(&format!("{name}X"), "")]), &python_tree()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn node_is_told_what_to_start_and_sees_the_memory() {
+        let direct = testing::tree("nodejs18.x", &["/var/lang/bin/node"], &["/var/runtime/index.mjs"]);
+        let found = preboot(&testing::function(&[]), &direct).unwrap();
+        assert_eq!(found.process.arguments, ["/tmp/launch.mjs", "/var/runtime/index.mjs"]);
+        assert_eq!(found.memory_mb, Some(128));
+        let by_script = preboot(&testing::function(&[]), &testing::tree("nodejs22.x", &[BOOTSTRAP], &[])).unwrap();
+        assert!(by_script.process.arguments.is_empty());
+        assert_eq!(by_script.process.environment[WRAPPER], "/tmp/wrapper");
+    }
+
+    #[test]
+    fn who_starts_in_another_way_starts_plainly() {
+        for tree in [
+            testing::tree("python3.11", &["/var/lang/bin/python3.11"], &["-m", "other", HANDLER]),
+            testing::tree("python3.11", &[BOOTSTRAP], &[]),
+            testing::tree("nodejs20.x", &["/var/lang/bin/node"], &["/var/runtime/index.mjs", "more"]),
+            testing::tree("provided.al2023", &["/var/task/bootstrap"], &[]),
+            testing::tree("java21", &[BOOTSTRAP], &[]),
+        ] {
+            assert_eq!(preboot(&testing::function(&[]), &tree), None, "{tree:?}");
+        }
+    }
+}
