@@ -78,6 +78,18 @@ def test_what_a_function_sees_is_as_after_a_plain_start(prebooting, services, ru
             assert same(str(seen[what])) == same(str(plain[what])), what
 
 
+@pytest.mark.parametrize("runtime", [name for name in NAMES if kind_of(name) == "nodejs"])
+def test_what_is_loaded_is_what_a_plain_start_loads(prebooting, services, runtime):
+    seen = "[process.moduleLoadList, process._getActiveHandles().map((one) => [one.constructor.name, one.fd])]"
+    code = zipped({"index.mjs": f"const seen = {seen};\nexport const handler = async () => seen;\n"})
+    made = Function(prebooting, code, runtime)
+    before = waiting(prebooting)
+    modules, handles = made.invoke({}).json
+    assert prebooted(made, before)
+    plain_modules, plain_handles = Function(services("--pool", "off"), code, runtime).invoke({}).json
+    assert set(modules) == set(plain_modules) and handles == plain_handles
+
+
 @pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
 def test_two_environments_share_no_chance(prebooting, runtime):
     """Addresses, hashes and random numbers: each interpreter has been started by itself."""

@@ -2,9 +2,10 @@
 //
 // What MAIN needs is loaded here. Then comes the word of what this process is to be, and MAIN is entered as if Node.js had
 // been started with it, for that function.
-import fs from "node:fs";
 import { createRequire } from "node:module";
 
+// Not imported: that would load everything that can be had from it.
+const fs = createRequire(import.meta.url)("fs");
 process.argv.splice(1, 1);
 const [, main] = process.argv;
 const { env } = process;
