@@ -63,6 +63,14 @@ pub trait Sandbox: Send + Sync + Debug {
     /// [`SandboxError`] when it does not come to wait; the sandbox can then only be terminated.
     fn preboot(&self, preboot: &Preboot) -> Result<(), SandboxError>;
 
+    /// Does ahead of time what the first [`Sandbox::start`] has to do before it knows what to start. Blocks for about a
+    /// millisecond.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]
+    fn start_ahead(&self) -> Result<(), SandboxError>;
+
     /// Gives the blank sandbox its function: limits and mounts. Once, ever. Blocks for about a millisecond.
     ///
     /// # Errors

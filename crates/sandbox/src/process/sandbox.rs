@@ -48,6 +48,8 @@ pub(crate) struct ProcessSandbox {
     /// What a preboot has mounted, and the process that waits since.
     laid: Mutex<Laid>,
     waiting: Mutex<Option<Waiting>>,
+    /// A seat that was taken ahead of time: its channel and pid.
+    seat: Mutex<Option<(Channel, i32)>>,
     frozen: AtomicBool,
     /// Where control groups do not do everything, once assigned; and until terminated.
     meter: Mutex<Option<Arc<Meter>>>,
@@ -73,7 +75,7 @@ impl ProcessSandbox {
         let (assigned, frozen) = (AtomicBool::new(false), AtomicBool::new(false));
         let (shared, sockets, tmp) = (Arc::clone(shared), Mutex::new(Some(sockets)), Mutex::new(Some(tmp)));
         let (meter, data_mb) = (Mutex::default(), OnceLock::new());
-        let (laid, waiting) = (Mutex::default(), Mutex::default());
+        let (laid, waiting, seat) = (Mutex::default(), Mutex::default(), Mutex::default());
         Ok(Self {
             shared,
             number,
@@ -85,6 +87,7 @@ impl ProcessSandbox {
             assigned,
             laid,
             waiting,
+            seat,
             frozen,
             meter,
             data_mb,
@@ -139,7 +142,7 @@ impl ProcessSandbox {
             let what = format!("pass {} bytes of arguments and environment", frame.len());
             return Err(SandboxError::System { what, source: io::Error::from_raw_os_error(libc::E2BIG) });
         }
-        let (seat, pid) = self.take_seat()?;
+        let (seat, pid) = self.seat_taken_ahead().map_or_else(|| self.take_seat(), Ok)?;
         match self.execute((&seat, pid), &frame, process, launcher) {
             Ok(started) => {
                 self.meter().iter().for_each(|meter| meter.set_emptying(false));
@@ -151,6 +154,23 @@ impl ProcessSandbox {
                 Err(error)
             }
         }
+    }
+
+    /// The seat that was taken ahead, unless it has ended since.
+    fn seat_taken_ahead(&self) -> Option<(Channel, i32)> {
+        let (channel, pid) = self.seat.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        // It says nothing until it is told something: whatever there is to read is its end.
+        if matches!(wait_for(channel.as_fd(), PollFlags::IN, Duration::ZERO), Ok(false)) {
+            return Some((channel, pid));
+        }
+        self.events.failed(pid);
+        None
+    }
+
+    /// Leaves the seat that was taken ahead: it ends by itself.
+    fn give_up_seat(&self) {
+        let seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner).take();
+        seat.iter().for_each(|(_, pid)| self.events.failed(*pid));
     }
 
     fn take_tmp(&self) -> Option<Tree> {
@@ -276,6 +296,13 @@ impl Sandbox for ProcessSandbox {
         Ok(())
     }
 
+    fn start_ahead(&self) -> Result<(), SandboxError> {
+        let seat = self.take_seat()?;
+        self.give_up_seat();
+        *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(seat);
+        Ok(())
+    }
+
     fn assign(&self, assignment: &Assignment) -> Result<(), SandboxError> {
         self.with_group(|group| group.limit(assignment.memory_mb, PROCESSES))?;
         if self.assigned.swap(true, Ordering::AcqRel) {
@@ -312,6 +339,7 @@ impl Sandbox for ProcessSandbox {
 
     fn kill_processes(&self) -> Result<(), SandboxError> {
         drop(self.take_waiting());
+        self.give_up_seat();
         self.thaw_if_frozen()?;
         self.meter().iter().for_each(|meter| meter.set_emptying(true));
         self.order(Order::KillAll, &[])
@@ -350,6 +378,7 @@ impl Sandbox for ProcessSandbox {
         let Some(group) = group else { return Ok(()) };
         drop(self.take_tmp());
         drop(self.take_waiting());
+        self.give_up_seat();
         drop(self.meter.lock().unwrap_or_else(PoisonError::into_inner).take());
         let frozen = self.frozen.load(Ordering::Acquire);
         take_down(&self.shared, self.number, Some(self.prepared.pidfd.as_fd()), group.as_ref(), frozen)

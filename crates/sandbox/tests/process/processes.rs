@@ -1,7 +1,7 @@
 //! Starting, ending, signalling, starting again.
 
 use crate::Test;
-use crate::rig::{Rig, program, read_all, shell, wait_until};
+use crate::rig::{Rig, TestSandbox, processes_in, program, read_all, shell, wait_until};
 use hearth_sandbox::{ExitStatus, ProcessSpec, SandboxError, SandboxEvent, StartedProcess};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -12,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("no_program_says_why", no_program_says_why),
     ("the_environment_is_passed_whole", the_environment_is_passed_whole),
     ("a_third_descriptor_is_handed_on_when_asked_for", a_third_descriptor_is_handed_on_when_asked_for),
+    ("a_process_that_was_started_ahead_is_no_other", a_process_that_was_started_ahead_is_no_other),
     ("signals_reach_the_group", signals_reach_the_group),
     ("a_reset_leaves_nobody_and_keeps_tmp", a_reset_leaves_nobody_and_keeps_tmp),
     ("orphans_by_the_thousand_change_nothing", orphans_by_the_thousand_change_nothing),
@@ -107,6 +108,25 @@ fn a_third_descriptor_is_handed_on_when_asked_for(rig: &Rig) {
     let started = sandbox.sandbox.start(&shell(script)).unwrap();
     assert_eq!(read_all(started.stdout).trim(), "4");
     assert!(started.log.is_none());
+}
+
+fn a_process_that_was_started_ahead_is_no_other(rig: &Rig) {
+    let ran = |sandbox: &TestSandbox<'_>| {
+        sandbox.output("cat /var/task/bootstrap | head -n 1; echo $$; ls /proc/self/fd | wc -l")
+    };
+    let (blank, plain) = (rig.blank(), rig.sandbox());
+    blank.sandbox.start_ahead().unwrap();
+    blank.sandbox.assign(&rig.assignment()).unwrap();
+    assert_eq!(ran(&blank), ran(&plain), "the function's code, the first process, the same descriptors");
+    // One that ends before it is told anything, and one that is killed with all others, are nobody's.
+    blank.sandbox.start_ahead().unwrap();
+    let waits = processes_in(blank.sandbox.pid());
+    kill_process(waits[0], Signal::KILL).unwrap();
+    wait_until("it has ended", || processes_in(blank.sandbox.pid()).is_empty());
+    assert_eq!(blank.output("echo another"), "another");
+    blank.sandbox.start_ahead().unwrap();
+    blank.empty();
+    assert_eq!(blank.output("echo another"), "another");
 }
 
 fn signals_reach_the_group(rig: &Rig) {

@@ -155,18 +155,20 @@ impl Blanks {
     /// Makes one, with everything that is to wait in it. Blocks until that is ready, or the stock is closed.
     fn make(&self, kind: &Kind) -> Result<Blank, SandboxError> {
         let blank = Blank::make(self.sandboxes.as_ref(), kind)?;
-        if let Some(preboot) = kind.preboot() {
-            {
-                let mut state = self.state();
-                if !state.open {
-                    return Err(SandboxError::Gone("the stock of blank sandboxes"));
-                }
-                state.making = Some(Arc::clone(&blank.sandbox));
+        let Some(preboot) = kind.preboot() else {
+            blank.sandbox.start_ahead()?;
+            return Ok(blank);
+        };
+        {
+            let mut state = self.state();
+            if !state.open {
+                return Err(SandboxError::Gone("the stock of blank sandboxes"));
             }
-            let ready = blank.sandbox.preboot(preboot);
-            self.state().making = None;
-            ready?;
+            state.making = Some(Arc::clone(&blank.sandbox));
         }
+        let ready = blank.sandbox.preboot(preboot);
+        self.state().making = None;
+        ready?;
         Ok(blank)
     }
 

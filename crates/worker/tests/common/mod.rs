@@ -329,6 +329,10 @@ impl Sandbox for FakeSandbox {
         Err(SandboxError::Misused("a fake has no network of its own"))
     }
 
+    fn start_ahead(&self) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
     fn preboot(&self, _preboot: &Preboot) -> Result<(), SandboxError> {
         Err(SandboxError::Misused("a fake has no processes"))
     }
