@@ -34,7 +34,7 @@ def prebooting(services):
 
 
 def waiting(service):
-    """Host pids of interpreters that wait, once all that are to wait do."""
+    """Returns once all that are to wait do, interpreters among them."""
 
     def settled():
         kinds = service.blanks()["kinds"]
@@ -42,13 +42,12 @@ def waiting(service):
 
     kinds = wait_for("blanks", settled)
     assert any(kind["prebooted"] for kind in kinds), kinds
-    taken = {pid for environment in service.environments() for pid in leftovers.descendants(environment.pid)}
-    return set(leftovers.descendants(service.process.pid)) - taken
 
 
-def prebooted(made, before):
-    """Whether the function's first process is one that waited before."""
-    return bool(before.intersection(made.environment().processes()))
+def prebooted(made):
+    """Whether the function's first process is one that waited: its start knows where the word of its function came from."""
+    first = min(made.environment().processes())
+    return b"_HEARTH_ASSIGNMENT=" in Path(f"/proc/{first}/environ").read_bytes()
 
 
 def same(text):
@@ -66,9 +65,9 @@ def test_what_a_function_sees_is_as_after_a_plain_start(prebooting, services, ru
     plain_service = services("--pool", "off")
     plain = Function(plain_service, code, runtime, **settings, **variables).invoke({}).json
     made = Function(prebooting, code, runtime, **settings, **variables)
-    before = waiting(prebooting)
+    waiting(prebooting)
     seen = made.invoke({}).json
-    assert prebooted(made, before)
+    assert prebooted(made)
     for unlike in ("chance", "size"):
         assert plain.pop(unlike, 0) != seen.pop(unlike, 1) or unlike == "size"
     for what in plain:
@@ -83,9 +82,9 @@ def test_what_is_loaded_is_what_a_plain_start_loads(prebooting, services, runtim
     seen = "[process.moduleLoadList, process._getActiveHandles().map((one) => [one.constructor.name, one.fd])]"
     code = zipped({"index.mjs": f"const seen = {seen};\nexport const handler = async () => seen;\n"})
     made = Function(prebooting, code, runtime)
-    before = waiting(prebooting)
+    waiting(prebooting)
     modules, handles = made.invoke({}).json
-    assert prebooted(made, before)
+    assert prebooted(made)
     plain_modules, plain_handles = Function(services("--pool", "off"), code, runtime).invoke({}).json
     assert set(modules) == set(plain_modules) and handles == plain_handles
 
@@ -106,9 +105,9 @@ def test_two_environments_share_no_chance(prebooting, runtime):
     answers = []
     for _ in range(2):
         made = Function(prebooting, zipped(code), runtime)
-        before = waiting(prebooting)
+        waiting(prebooting)
         answers.append(made.invoke({}).json)
-        assert prebooted(made, before)
+        assert prebooted(made)
     first, second = answers
     assert first[0] != second[0] and (first[1] != second[1] or not first[1]) and first[2] != second[2]
 
@@ -123,11 +122,11 @@ def test_what_is_read_at_a_start_means_a_plain_one(prebooting, name):
     other = Function(prebooting, zipped({"app.py": SAY + "1"}))
     code = zipped({"app.py": f"import os\n{SAY}os.environ['{name}']"})
     made = Function(prebooting, code, Environment={"Variables": {name: value}})
-    before = waiting(prebooting)
+    waiting(prebooting)
     assert made.invoke({}).json[1] == value
-    assert not prebooted(made, before)
+    assert not prebooted(made)
     other.invoke({})
-    assert prebooted(other, before)
+    assert prebooted(other)
 
 
 @pytest.mark.parametrize("module", ["simplejson", "logging", "awslambdaric", "json", "re"])
@@ -152,10 +151,12 @@ sys.meta_path.insert(0, Watch())
     published = prebooting.client().publish_layer_version(
         LayerName="watch", Content={"ZipFile": zipped({"python/sitecustomize.py": watch})}
     )
-    code = zipped({"app.py": "import sys\n" + SAY + "sys.meta_path[0].seen"})
+    say = "[*sys.meta_path[0].seen, sys.modules['sitecustomize'].__file__]"
+    code = zipped({"app.py": "import sys\n" + SAY + say})
     made = Function(prebooting, code, Layers=[published["LayerVersionArn"]])
     waiting(prebooting)
-    assert {"awslambdaric", "awslambdaric.bootstrap", "logging"} <= set(made.invoke({}).json[1])
+    seen = made.invoke({}).json[1]
+    assert {"awslambdaric", "awslambdaric.bootstrap", "logging", "/opt/python/sitecustomize.py"} <= set(seen)
 
 
 def test_modules_of_layers_are_found(prebooting):
@@ -169,13 +170,13 @@ def test_modules_of_layers_are_found(prebooting):
         layer(
             "modules", {"python/mine.py": "at = 'layer'", "python/lib/python3.11/site-packages/deep.py": "at = 'deep'"}
         ),
-        layer("custom", {"python/sitecustomize.py": "import builtins\nbuiltins.customized = True"}),
+        layer("more", {"python/more/__init__.py": "at = 'more'"}),
     ]
-    code = "import mine, deep, sys\n" + SAY + "[mine.at, deep.at, customized, sys.modules['sitecustomize'].__file__]"
+    code = "import mine, deep, more, sys\n" + SAY + "[mine.at, deep.at, more.at, 'sitecustomize' in sys.modules]"
     made = Function(prebooting, zipped({"app.py": code}), Layers=layers)
-    before = waiting(prebooting)
-    assert made.invoke({}).json[1] == ["layer", "deep", True, "/opt/python/sitecustomize.py"]
-    assert prebooted(made, before)
+    waiting(prebooting)
+    assert made.invoke({}).json[1] == ["layer", "deep", "more", False]
+    assert prebooted(made)
 
 
 def test_a_module_of_a_layer_that_replaces_one_of_the_client(prebooting):
@@ -199,9 +200,9 @@ class JSONEncoder(json.JSONEncoder):
 def test_after_a_crash_it_starts_plainly(prebooting):
     code = "import os\ndef handler(event, context):\n    os._exit(3) if event else None\n    return open('/proc/self/cmdline').read()\n"
     made = Function(prebooting, zipped({"app.py": code}))
-    before = waiting(prebooting)
+    waiting(prebooting)
     assert made.invoke(None).json.split("\0")[:4] == ["/var/lang/bin/python3.11", "-m", "awslambdaric", "-"]
-    assert prebooted(made, before)
+    assert prebooted(made)
     assert made.invoke({"crash": True}).error == "Unhandled"
     assert made.invoke(None).json.split("\0")[:4] == ["/var/lang/bin/python3.11", "-m", "awslambdaric", "app.handler"]
 

@@ -8,11 +8,13 @@ import sys
 
 
 def wait():
+    """Returns, to be left, whether the runtime has a module of this name, too."""
     before = set(sys.modules)
     import json
 
     launcher = os.path.dirname(__file__)
     sys.path.remove(launcher)
+    runtime_has_one = any(name.partition(".")[0] == __name__ for place in sys.path for name in names(place))
     # As `python -m awslambdaric` imports them, and as the client does when it starts.
     import runpy  # noqa: F401
 
@@ -55,6 +57,7 @@ def wait():
     # What was looked at before there was a function.
     for place in [place for place in sys.path_importer_cache if place.startswith(("/opt", "/var/task", launcher))]:
         del sys.path_importer_cache[place]
+    return runtime_has_one
 
 
 def names(place):
@@ -64,8 +67,12 @@ def names(place):
         return []
 
 
-wait()
-# There may be one of the runtime's own: it is imported now, in the place of this one. If there is none, Python takes the
-# error for what it is.
-del sys.modules["sitecustomize"]
+try:
+    another = wait()
+except BaseException:
+    os._exit(1)  # Python would go on, as nobody's
+if not another:
+    # What Python expects where there is no such module.
+    raise ImportError("there is none", name=__name__)
+del sys.modules[__name__]
 import sitecustomize  # noqa: E402, F401
