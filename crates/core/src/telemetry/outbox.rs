@@ -19,6 +19,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 
 /// What a batch is made of.
