@@ -126,7 +126,10 @@ pub(super) async fn run(
     let made = made.unwrap_or_else(|panic| Err(InvokeError::Sandbox(panic.to_string())));
     let ended = match made.and_then(|made| Driver::new(&node, &pool, &me, made)) {
         Ok((mut driver, mut events)) => {
+            // What it is made for is on its way: an Init that fails at once must not be over before that is here.
+            let first = messages.recv().await;
             driver.feed(Event::Start);
+            first.into_iter().for_each(|message| driver.on_message(message));
             driver.live(&mut messages, &mut events).await;
             node.ended.keep(&me);
             None
