@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// What REPORT bills.
     pub(crate) billing: billing::Rule,
+    /// Whether Init runs at full speed.
+    pub(crate) init_at_full_speed: bool,
     /// How fast a streamed answer goes after its first burst; `None`: unbounded.
     pub(crate) stream_bytes_per_s: Option<NonZeroU64>,
     /// What a log group may have, MB.
@@ -138,6 +140,7 @@ impl Service {
             idle_timeout: settings.idle_timeout,
             billing: settings.billing,
             stream_bytes_per_s: settings.stream_bytes_per_s,
+            init_at_full_speed: settings.init_at_full_speed,
             dns: settings.dns,
             pool_kib: settings.pool_mb.map(|mb| mb << 10),
             preboot: settings.preboot,
@@ -259,6 +262,7 @@ impl Settings {
             idle_timeout: Duration::from_secs(600),
             drain: DRAIN,
             billing: billing::Rule::Current,
+            init_at_full_speed: true,
             stream_bytes_per_s: NonZeroU64::new(u64::from(STREAM_MIB_PER_S) << 20),
             log_limit_mb: LOG_LIMIT_MB.2,
             runtimes,

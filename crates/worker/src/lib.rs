@@ -61,6 +61,8 @@ pub struct WorkerConfig {
     pub stream_bytes_per_s: Option<NonZeroU64>,
     /// Whom to ask for names on behalf of functions; empty: this host's resolvers.
     pub dns: Vec<SocketAddr>,
+    /// Whether Init runs at full speed, as on AWS, and not at the share that belongs to the function's memory.
+    pub init_at_full_speed: bool,
     /// Memory that blank sandboxes may take while they wait for cold starts, KiB; `None`: none wait.
     pub pool_kib: Option<u64>,
     /// Whether runtimes wait in them that have started already, where that works.

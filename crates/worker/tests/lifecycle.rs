@@ -8,7 +8,7 @@ use hearth_api::function::FunctionVersion;
 use hearth_core::billing::Rule;
 use hearth_sandbox::ExitStatus;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -333,4 +333,23 @@ async fn an_error_that_is_too_large_ends_the_invocation() {
     let large = stage.invoke_to_the_end("1").await;
     assert!(large.payload.starts_with(b"{\"errorMessage\":\"Response payload size exceeded"));
     assert_eq!(stage.invoke("2").await.unwrap().payload, "\"ok\"");
+}
+
+#[tokio::test]
+async fn init_runs_at_full_speed_unless_it_is_not_to() {
+    for (init_at_full_speed, in_init) in [(true, "[]"), (false, "[Some(128)]")] {
+        let shares: Arc<OnceLock<common::Shares>> = Arc::default();
+        let seen = Arc::clone(&shares);
+        let program: common::Program = Arc::new(move |runtime| {
+            let in_init = format!("{:?}", seen.get().unwrap().lock().unwrap());
+            while let Some((id, _)) = runtime.next() {
+                runtime.respond(&id, &in_init);
+            }
+            ExitStatus::Code(0)
+        });
+        let stage = Stage::made(program, |config| config.init_at_full_speed = init_at_full_speed);
+        shares.set(Arc::clone(&stage.sandboxes.shares)).unwrap();
+        assert_eq!(stage.invoke("null").await.unwrap().payload, in_init);
+        assert_eq!(*stage.sandboxes.shares.lock().unwrap(), [Some(128)], "from the first invocation on");
+    }
 }

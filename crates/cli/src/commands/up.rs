@@ -50,6 +50,9 @@ pub(crate) struct UpArgs {
     /// What REPORT bills: the rule in force (Init counts), or the one before August 2025
     #[arg(long, value_enum, default_value = "current", value_name = "RULE")]
     billing: Billing,
+    /// How much CPU functions get in their Init: all there is, as on AWS, or what belongs to their memory
+    #[arg(long, value_enum, default_value = "full", value_name = "SPEED")]
+    init_cpu: InitCpu,
     /// How fast a streamed response goes after its first 6 MB, in MiB per second; 0: as fast as it is read
     #[arg(long, default_value_t = STREAM_MIB_PER_S, value_name = "MIB")]
     stream_rate: u32,
@@ -113,6 +116,15 @@ enum Network {
     Nat,
     /// Nothing but what this service answers
     Isolated,
+}
+
+/// `--init-cpu`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum InitCpu {
+    /// All there is
+    Full,
+    /// The share that they have in invocations
+    Share,
 }
 
 /// `--billing`
@@ -235,6 +247,7 @@ fn settings(args: UpArgs) -> anyhow::Result<Settings> {
             Billing::Current => billing::Rule::Current,
             Billing::Classic => billing::Rule::Classic,
         },
+        init_at_full_speed: args.init_cpu == InitCpu::Full,
         stream_bytes_per_s: NonZeroU64::new(u64::from(args.stream_rate) << 20),
         log_limit_mb: args.log_limit,
         runtimes: args.runtimes.unwrap_or_else(runtimes::directory),

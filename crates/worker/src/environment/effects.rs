@@ -101,7 +101,7 @@ impl Driver {
         self.log.platform(&start);
         // Before the runtime can report that it failed.
         self.me.observe(|snapshot| snapshot.coming_up = true);
-        self.limit_cpu(false);
+        self.limit_cpu(!self.node.config.init_at_full_speed);
         if self.extensions.programs.is_empty() {
             self.launch_runtime(generation);
         } else {

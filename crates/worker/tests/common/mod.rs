@@ -33,6 +33,9 @@ use uuid::Uuid;
 /// What a test's runtime does from its launch to its end.
 pub(crate) type Program = Arc<dyn Fn(&mut Runtime) -> ExitStatus + Send + Sync>;
 
+/// Memory sizes.
+pub(crate) type Shares = Arc<Mutex<Vec<Option<u32>>>>;
+
 /// Whether a process cannot be started, and why.
 pub(crate) type Refusal = fn(&ProcessSpec) -> Option<SandboxError>;
 
@@ -219,6 +222,8 @@ pub(crate) struct FakeSandboxes {
     pub(crate) events: Mutex<Vec<UnboundedSender<SandboxEvent>>>,
     pub(crate) ended: Arc<AtomicUsize>,
     pub(crate) frozen: Arc<AtomicUsize>,
+    /// The memory sizes whose shares of CPU were set; `None`: full speed.
+    pub(crate) shares: Shares,
     /// How often one was frozen.
     pub(crate) freezes: Arc<AtomicUsize>,
     /// Whether freezing fails.
@@ -245,6 +250,7 @@ struct FakeSandbox {
     processes: Mutex<Vec<(ProcessId, Arc<AtomicBool>)>>,
     ended: Arc<AtomicUsize>,
     frozen: Arc<AtomicUsize>,
+    shares: Shares,
     freezes: Arc<AtomicUsize>,
     never_freezes: Arc<AtomicBool>,
     refuse: Arc<Mutex<Refusal>>,
@@ -282,6 +288,7 @@ impl Sandboxes for FakeSandboxes {
             processes: Mutex::default(),
             ended: Arc::clone(&self.ended),
             frozen: Arc::clone(&self.frozen),
+            shares: Arc::clone(&self.shares),
             freezes: Arc::clone(&self.freezes),
             never_freezes: Arc::clone(&self.never_freezes),
             refuse: Arc::clone(&self.refuse),
@@ -376,7 +383,8 @@ impl Sandbox for FakeSandbox {
         Ok(())
     }
 
-    fn limit_cpu(&self, _memory_mb: Option<u32>) -> Result<(), SandboxError> {
+    fn limit_cpu(&self, memory_mb: Option<u32>) -> Result<(), SandboxError> {
+        self.shares.lock().unwrap().push(memory_mb);
         Ok(())
     }
 
@@ -442,9 +450,19 @@ impl Stage {
         let (made, ended) = (AtomicUsize::new(0), Arc::default());
         let refuse: Refusal = |_| None;
         let refuse = Arc::new(Mutex::new(refuse));
+        let shares = Arc::default();
         let (frozen, freezes, never_freezes) = (Arc::default(), Arc::default(), Arc::default());
-        let sandboxes =
-            FakeSandboxes { program, made, events: Mutex::default(), ended, frozen, freezes, never_freezes, refuse };
+        let sandboxes = FakeSandboxes {
+            program,
+            made,
+            events: Mutex::default(),
+            ended,
+            shares,
+            frozen,
+            freezes,
+            never_freezes,
+            refuse,
+        };
         let sandboxes = Arc::new(sandboxes);
         let logs = Arc::new(FakeLogs::default());
         let mut config = WorkerConfig {
@@ -458,6 +476,7 @@ impl Stage {
             dns: Vec::new(),
             pool_kib: None,
             preboot: true,
+            init_at_full_speed: true,
         };
         settings(&mut config);
         let worker = Worker::new(config);
