@@ -64,3 +64,21 @@ def show(result):
         sign = "at most" if limit > 0 else "at least"
         verdict = "" if met(measured, limit) else "  missed"
         print(f"  {what:<48}{measured:>10.2f}{late:>9}  {sign} {abs(limit)} {unit}{verdict}")
+
+
+def markdown(result):
+    """The same as a table for a page."""
+    machine = result["machine"]
+    lines = [
+        f"{machine['cores']} x {machine['cpu']}, kernel {machine['kernel']}, commit {machine['commit']}, load before "
+        f"{result['load_before']:.2f}, {result['rounds']} figures for each cold start.",
+        "",
+        "| what | measured | p99 | to reach | |",
+        "|---|---|---|---|---|",
+    ]
+    for what, measured, p99, limit, unit in rows(result):
+        late = "" if p99 is None else f"{p99:.2f}"
+        sign = "at most" if limit > 0 else "at least"
+        verdict = "reached" if met(measured, limit) else "missed"
+        lines.append(f"| {what} | {measured:.2f} {unit} | {late} | {sign} {abs(limit)} {unit} | {verdict} |")
+    return "\n".join(lines) + "\n"
