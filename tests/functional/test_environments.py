@@ -54,6 +54,8 @@ def test_sequential_requests_reuse_the_most_recently_used(function):
             wait_for("its end", lambda: sum(r.done() for r in running) == len(by_stream) + 1)
             new = {r.result().json for r in running if r.done()} - set(by_stream)
             by_stream[new.pop()] = environment
+            # One that has answered is not idle yet, and whoever is so later was used later.
+            wait_for("it to idle", lambda: sum(e.phase == "Idle" for e in made.environments()) == len(by_stream))
     last = list(by_stream)[-1]
     for _ in range(5):
         assert made.invoke({"run": "answer = context.log_stream_name"}).json == last
