@@ -32,7 +32,9 @@ async fn handler(event: LambdaEvent<Request>) -> Result<Response, Error> {
     if event.payload.fail {
         return Err("asked to fail".into());
     }
-    tokio::time::sleep(Duration::from_millis(event.payload.wait_ms)).await;
+    if event.payload.wait_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(event.payload.wait_ms)).await;
+    }
     let name = event.payload.name.as_deref().unwrap_or("world");
     println!("greeting {name}");
     Ok(Response {
