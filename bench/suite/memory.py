@@ -1,13 +1,17 @@
 """What a frozen environment costs in memory."""
 
+import json
 import os
 import re
 import statistics
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from suite.cold import BURST
+from suite.cold import BURST, function
+from suite.service import Service, invocations, load
+
+# How long environments are kept from being reused, seconds.
+HOLD_S = 20
 
 
 def used_kib():
@@ -35,21 +39,29 @@ def anonymous_kib(pid):
     return total
 
 
-def density(service):
-    """Memory of the whole machine per frozen environment, beyond the anonymous memory of its own runtime."""
+def density(rust_count):
+    """Memory of the whole machine per frozen environment, beyond the anonymous memory of its own runtime.
+
+    Without a pool: what waits in it would be taken for what environments cost, or the other way round.
+    """
     rows = {}
-    for runtime in ("python3.11", "nodejs20.x"):
-        name = runtime.replace(".", "-")
-        service.forget_environments(name)
-        before = used_kib()
-        until = time.time() + 8
-        with ThreadPoolExecutor(BURST) as pool:
-            list(pool.map(lambda _, name=name, until=until: service.invoke(name, {"until": until}), range(BURST)))
-        while [e for e in service.environments(name) if e["phase"] != "Idle"]:
-            time.sleep(0.05)
-        alive = service.environments(name)
-        assert len(alive) == BURST, f"{len(alive)} environments, not {BURST}"
-        whole = (used_kib() - before) / BURST
-        own = statistics.mean(anonymous_kib(e["pid"]) for e in alive)
-        rows[runtime] = {"whole_kib": whole, "own_kib": own, "beyond_kib": whole - own}
+    for runtime, count in (("python3.11", BURST), ("nodejs20.x", BURST), ("provided.al2023", rust_count)):
+        name, service = function(runtime), Service("--pool", "off")
+        try:
+            service.create(name, runtime, memory=128)
+            service.invoke(name, {})
+            service.forget_environments(name)
+            before = used_kib()
+            # All of them at once, each until all are there.
+            event = {"wait_ms": HOLD_S * 1_000} if runtime == "provided.al2023" else {"until": time.time() + HOLD_S}
+            load(service.address, invocations(name), count, count, json.dumps(event))
+            while any(row["phase"] != "Idle" for row in service.environments(name)):
+                time.sleep(0.1)
+            alive = service.environments(name)
+            assert len(alive) == count, f"{len(alive)} environments, not {count}"
+            whole = (used_kib() - before) / count
+            own = statistics.mean(anonymous_kib(row["pid"]) for row in alive[:BURST])
+        finally:
+            service.stop()
+        rows[runtime] = {"count": count, "whole_kib": whole, "own_kib": own, "beyond_kib": whole - own}
     return rows

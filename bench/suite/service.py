@@ -128,11 +128,11 @@ class Service:
         assert "X-Amz-Function-Error" not in headers, body
         return json.loads(body), base64.b64decode(headers.get("X-Amz-Log-Result", "")).decode()
 
-    def cold_ms(self, name, event="{}"):
+    def cold_ms(self, name):
         """How long the caller waits for the first invoke of a new environment."""
         self.forget_environments(name)
         self.refilled()
-        return load(self.address, invocations(name), 1, body=event)["p50_us"] / 1e3
+        return load(self.address, invocations(name), 1)["p50_us"] / 1e3
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

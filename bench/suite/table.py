@@ -53,4 +53,4 @@ def show(result):
 
 
 def ratio(figures, baseline):
-    return f"{figures['p50'] / baseline['p50']:.2f}"
+    return f"{targets.ratio(figures, baseline)[0]:.2f}"

@@ -15,4 +15,6 @@ pub mod platform_event;
 pub mod runtime_tree;
 pub mod signature;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod timeline;

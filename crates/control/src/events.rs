@@ -1,10 +1,9 @@
 //! Asynchronous invokes: an event is on disk before its caller gets 202, runs in the background, and leaves the disk once
 //! its handler has ended, well or not. What was not handled at a stop or a `kill -9` runs (again) at the next start.
 //!
-//! An event that finds no environment, or none that is restored in time, or is throttled, waits and is tried again until it is
-//! too old. One for a function
-//! with a reservation of 0 is dropped at once, as AWS does (which sends it to a dead-letter queue, where there is one).
-//! One whose handler failed is done: retries of the handler, destinations and dead letters are not here.
+//! An event that finds no environment, or none that is restored in time, or is throttled, waits and is tried again until it
+//! is too old. One for a function with a reservation of 0 is dropped at once, as AWS does (which sends it to a dead-letter
+//! queue, where there is one). One whose handler failed is done: retries of the handler, destinations and dead letters are not here.
 
 use crate::FrontDoor;
 use crate::functions::internal;

@@ -5,12 +5,11 @@ use crate::{Config, Credentials, FrontDoor, Stores};
 use hearth_api::environments::{
     BlanksStatus, BoxFuture, EnvironmentStatus, Environments, Invocation, InvokeError, InvokeResponse,
 };
-use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, SnapStart, State, UpdateStatus};
+use hearth_api::function::{FunctionKey, FunctionVersion, Scope};
+pub(crate) use hearth_api::testing::function as version;
 use hearth_api::timeline::{EnvironmentTimeline, Wanted};
-use hearth_core::ids::{AccountId, Region};
 use hearth_store::FunctionRecord;
 use hearth_store::embedded::EmbeddedStore;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -18,38 +17,7 @@ use uuid::Uuid;
 
 /// The default account and region.
 pub(crate) fn scope() -> Scope {
-    Scope {
-        account: AccountId::parse("000000000000").expect("account"),
-        region: Region::parse("us-east-1").expect("region"),
-    }
-}
-
-/// A version with small settings; the same at every call.
-pub(crate) fn version(name: &str) -> FunctionVersion {
-    FunctionVersion {
-        key: FunctionKey { scope: scope(), name: name.to_owned() },
-        version: "$LATEST".to_owned(),
-        incarnation: Uuid::nil(),
-        runtime: "python3.11".to_owned(),
-        runtime_version: "ab".repeat(32),
-        handler: "app.handler".to_owned(),
-        role: "arn:aws:iam::000000000000:role/any".to_owned(),
-        description: String::new(),
-        memory_mb: 128,
-        timeout_s: 3,
-        ephemeral_storage_mb: 512,
-        environment: None,
-        code: Code { sha256: "x".to_owned(), size: 1 },
-        layers: Vec::new(),
-        passive: BTreeMap::new(),
-        log_group: format!("/aws/lambda/{name}"),
-        log_format: LogFormat::Text,
-        snap_start: SnapStart::None,
-        last_modified: String::new(),
-        revision_id: Uuid::nil(),
-        state: State::Active,
-        last_update: UpdateStatus::Successful,
-    }
+    hearth_api::testing::scope("us-east-1")
 }
 
 /// Environments in which nothing can run.

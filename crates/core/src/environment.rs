@@ -66,16 +66,10 @@ pub struct ExecutionEnvironment {
 }
 
 impl ExecutionEnvironment {
-    /// An environment in which nothing has started yet, on demand.
+    /// An environment in which nothing has started yet, on demand and without extensions.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Extensions::default())
-    }
-
-    /// The same, with extensions.
-    #[must_use]
-    pub const fn with(extensions: Extensions) -> Self {
-        Self::of(InitType::OnDemand, 0, extensions)
+        Self::of(InitType::OnDemand, 0, Extensions::default())
     }
 
     /// One that comes up so, of a function with this timeout, with extensions.

@@ -132,7 +132,8 @@ fn warm() -> Story {
 }
 
 fn with_an_extension() -> Story {
-    let mut story = Story::of(ExecutionEnvironment::with(Extensions::new(vec!["metrics".to_owned()])));
+    let mut story =
+        Story::of(ExecutionEnvironment::of(InitType::OnDemand, 0, Extensions::new(vec!["metrics".to_owned()])));
     story.start();
     story.now_us += 12_000;
     let events = ["INVOKE".to_owned()];

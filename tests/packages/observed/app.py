@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 
 import lambda_sigterm
 from aws_lambda_powertools import Logger, Metrics
@@ -20,6 +21,9 @@ def flush(number, frame):
 
 signal.signal(signal.SIGTERM, flush)
 lambda_sigterm.register()
+# As connection pools and exporters have them: each may be handed a signal that is the main thread's to handle.
+for _ in range(50):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
 
 
 @app.get("/hello/<name>")

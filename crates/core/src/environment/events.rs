@@ -88,8 +88,8 @@ pub enum Answer {
 /// What the driver must do, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Launch the external extensions, or the runtime where there are none, at full speed. News of them must carry this
-    /// generation.
+    /// Launch the external extensions, or the runtime where there are none, with the CPU that Init has. News of them must
+    /// carry this generation.
     Launch {
         /// Which launch.
         generation: u32,

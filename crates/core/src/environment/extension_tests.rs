@@ -18,7 +18,7 @@ struct Stage(ExecutionEnvironment);
 impl Stage {
     /// Launched, and registered for both events.
     fn registered() -> Self {
-        let mut stage = Self(ExecutionEnvironment::with(Extensions::new(vec!["one".to_owned()])));
+        let mut stage = Self(ExecutionEnvironment::of(InitType::OnDemand, 0, Extensions::new(vec!["one".to_owned()])));
         assert!(!stage.event(0, Event::Start).contains(&Action::LaunchRuntime));
         let both = ["INVOKE", "SHUTDOWN"].map(str::to_owned);
         let mut out = Vec::new();

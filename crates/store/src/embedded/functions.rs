@@ -366,39 +366,10 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_api::function::{FunctionVersion, LogFormat, SnapStart};
-    use hearth_core::ids::{AccountId, Region};
-    use std::collections::BTreeMap;
-    use uuid::Uuid;
+    use hearth_api::testing;
 
     fn record(revision: u64) -> Arc<FunctionRecord> {
-        let scope =
-            Scope { account: AccountId::parse("000000000000").unwrap(), region: Region::parse("us-east-1").unwrap() };
-        let latest = FunctionVersion {
-            key: FunctionKey { scope, name: "a".to_owned() },
-            version: "$LATEST".to_owned(),
-            incarnation: Uuid::nil(),
-            runtime: String::new(),
-            runtime_version: "ab".repeat(32),
-            handler: String::new(),
-            role: String::new(),
-            description: String::new(),
-            memory_mb: 128,
-            timeout_s: 3,
-            ephemeral_storage_mb: 512,
-            environment: None,
-            code: Code { sha256: String::new(), size: 0 },
-            layers: Vec::new(),
-            passive: BTreeMap::new(),
-            log_group: String::new(),
-            log_format: LogFormat::Text,
-            snap_start: SnapStart::None,
-            last_modified: String::new(),
-            revision_id: Uuid::nil(),
-            state: State::Active,
-            last_update: UpdateStatus::Successful,
-        };
-        Arc::new(FunctionRecord { revision, ..FunctionRecord::new(latest) })
+        Arc::new(FunctionRecord { revision, ..FunctionRecord::new(testing::function("a")) })
     }
 
     #[test]

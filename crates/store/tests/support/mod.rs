@@ -2,18 +2,14 @@
 #![allow(dead_code, reason = "every suite uses a part of it")]
 #![allow(unreachable_pub, reason = "a module of several test programs")]
 
-use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, SnapStart, State, UpdateStatus};
+use hearth_api::function::{Code, FunctionKey, FunctionVersion};
 use hearth_api::layer::{LayerKey, LayerVersion};
-use hearth_core::ids::{AccountId, Region};
+use hearth_api::testing;
+pub use hearth_api::testing::scope;
 use hearth_store::FunctionRecord;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// A scope of the default account.
-pub fn scope(region: &str) -> Scope {
-    Scope { account: AccountId::parse("000000000000").unwrap(), region: Region::parse(region).unwrap() }
-}
 
 /// A key in `us-east-1`.
 pub fn key(name: &str) -> FunctionKey {
@@ -22,29 +18,15 @@ pub fn key(name: &str) -> FunctionKey {
 
 /// A function that is not stored yet.
 pub fn function(key: FunctionKey) -> FunctionRecord {
+    let usual = testing::function(&key.name);
     let latest = FunctionVersion {
-        log_group: format!("/aws/lambda/{}", key.name),
-        log_format: LogFormat::Text,
-        snap_start: SnapStart::None,
         key,
-        version: "$LATEST".to_owned(),
         incarnation: Uuid::from_u128(1),
-        runtime: "python3.11".to_owned(),
-        runtime_version: "ab".repeat(32),
-        handler: "index.handler".to_owned(),
-        role: "arn:aws:iam::000000000000:role/any".to_owned(),
-        description: String::new(),
-        memory_mb: 128,
-        timeout_s: 3,
-        ephemeral_storage_mb: 512,
         environment: Some(BTreeMap::from([("KEY".to_owned(), "väluE".to_owned())])),
-        code: Code { sha256: "x".to_owned(), size: 1 },
-        layers: Vec::new(),
         passive: BTreeMap::from([("TracingConfig".to_owned(), serde_json::json!({"Mode": "PassThrough"}))]),
         last_modified: "2026-11-24T10:00:00.000+0000".to_owned(),
         revision_id: Uuid::from_u128(2),
-        state: State::Active,
-        last_update: UpdateStatus::Successful,
+        ..usual
     };
     let tags = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
     FunctionRecord { tags, ..FunctionRecord::new(latest) }

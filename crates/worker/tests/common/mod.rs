@@ -8,9 +8,9 @@ mod stores;
 
 use bytes::Bytes;
 use hearth_api::environments::{Environments, Invocation, InvokeError, InvokeResponse, ResponseSink};
-use hearth_api::function::{Code, FunctionKey, FunctionVersion, LogFormat, Scope, SnapStart, State, UpdateStatus};
+use hearth_api::function::FunctionVersion;
 use hearth_core::billing::Rule;
-use hearth_core::ids::{AccountId, Region, RequestId};
+use hearth_core::ids::RequestId;
 use hearth_core::network::Mode;
 use hearth_sandbox::{
     Assignment, Capabilities, ExitStatus, Preboot, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent,
@@ -514,30 +514,12 @@ pub(crate) fn invocation(payload: &str, log_tail: bool) -> Invocation {
 }
 
 pub(crate) fn function() -> FunctionVersion {
-    let scope =
-        Scope { account: AccountId::parse("000000000000").unwrap(), region: Region::parse("us-east-1").unwrap() };
     FunctionVersion {
-        key: FunctionKey { scope, name: "f".to_owned() },
-        version: "$LATEST".to_owned(),
         incarnation: Uuid::new_v4(),
         runtime: "fake".to_owned(),
-        runtime_version: "ab".repeat(32),
         handler: "h".to_owned(),
-        role: String::new(),
-        description: String::new(),
-        memory_mb: 128,
         timeout_s: 60,
-        ephemeral_storage_mb: 512,
-        environment: None,
-        code: Code { sha256: String::new(), size: 0 },
-        layers: Vec::new(),
-        passive: std::collections::BTreeMap::new(),
-        log_group: "/aws/lambda/f".to_owned(),
-        log_format: LogFormat::Text,
-        snap_start: SnapStart::None,
-        last_modified: String::new(),
         revision_id: Uuid::new_v4(),
-        state: State::Active,
-        last_update: UpdateStatus::Successful,
+        ..hearth_api::testing::function("f")
     }
 }
