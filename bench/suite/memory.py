@@ -21,6 +21,15 @@ def used_kib():
     return int(fields["MemTotal"]) - free
 
 
+def steady_kib():
+    """The same, once it changes no more: what has ended before is not gone at once."""
+    before, now = None, used_kib()
+    while before is None or abs(now - before) > 1_024:
+        time.sleep(1)
+        before, now = now, used_kib()
+    return now
+
+
 def anonymous_kib(pid):
     """Anonymous memory of a process's descendants without itself: the function's own."""
     children = {}
@@ -51,7 +60,7 @@ def density(rust_count):
             service.create(name, runtime, memory=128)
             service.invoke(name, {})
             service.forget_environments(name)
-            before = used_kib()
+            before = steady_kib()
             # All of them at once, each until all are there.
             event = {"wait_ms": HOLD_S * 1_000} if runtime == "provided.al2023" else {"until": time.time() + HOLD_S}
             load(service.address, invocations(name), count, count, json.dumps(event))
@@ -59,7 +68,7 @@ def density(rust_count):
                 time.sleep(0.1)
             alive = service.environments(name)
             assert len(alive) == count, f"{len(alive)} environments, not {count}"
-            whole = (used_kib() - before) / count
+            whole = (steady_kib() - before) / count
             own = statistics.mean(anonymous_kib(row["pid"]) for row in alive[:BURST])
         finally:
             service.stop()
