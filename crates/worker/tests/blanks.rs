@@ -4,7 +4,6 @@ mod common;
 
 use common::{Stage, function, invocation, serving};
 use hearth_api::environments::Environments;
-use hearth_api::function::FunctionVersion;
 use hearth_sandbox::SandboxEvent;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,7 +17,7 @@ fn stage(pool_kib: Option<u64>) -> Stage {
 
 /// The number of the sandbox in which a function runs that has not run before.
 async fn cold_start(stage: &Stage) -> usize {
-    let function = Arc::new(FunctionVersion { ..function() });
+    let function = Arc::new(function());
     let answer = stage.worker.invoke(function, invocation("{}", false)).await.expect("it runs");
     String::from_utf8(answer.payload.to_vec()).expect("text").parse().expect("a number")
 }
