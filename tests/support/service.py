@@ -57,7 +57,9 @@ def hearth(*arguments, endpoint=None, check=True, **env):
 class Service:
     """One `hearth up`. Use it as a context manager: leaving it stops the service and checks that nothing is left."""
 
-    def __init__(self, *options, data=None, network="isolated"):
+    def __init__(self, *options, data=None, network="isolated", within=()):
+        # `within`: words of a command that the service is started by.
+        self.within = within
         # The machine's own network is none of the tests' business: other modes run in a World.
         self.options = (*options, *(("--network", network) if network else ()), *OPTIONS)
         self.own_data = tempfile.TemporaryDirectory(prefix="hearth-test-") if data is None else None
@@ -71,7 +73,7 @@ class Service:
         self.log = tempfile.TemporaryFile()
         command = [HEARTH, "up", "--listen", "127.0.0.1:0", "--data", self.data, *self.options, *options]
         self.process = subprocess.Popen(
-            ordinary.command(command, RUNTIMES),
+            [*self.within, *ordinary.command(command, RUNTIMES)],
             env=ordinary.environment({**os.environ, "HEARTH_RUNTIMES": str(RUNTIMES)}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

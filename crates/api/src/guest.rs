@@ -63,6 +63,8 @@ pub enum News {
     Failed {
         /// What was tried and the kernel's answer.
         reason: String,
+        /// Whether there was too little of something.
+        shortage: bool,
     },
     /// A process started as a seat ended.
     Exited {
@@ -161,7 +163,7 @@ impl News {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Ready => Writer::new(1).frame(),
-            Self::Failed { reason } => Writer::new(2).text(reason).frame(),
+            Self::Failed { reason, shortage } => Writer::new(2).text(reason).flag(*shortage).frame(),
             Self::Exited { process, end: End::Code(code) } => Writer::new(3).number(*process).number(*code).frame(),
             Self::Exited { process, end: End::Signal(signal) } => {
                 Writer::new(4).number(*process).number(*signal).frame()
@@ -179,7 +181,7 @@ impl News {
         let (kind, mut fields) = Reader::new(frame)?;
         let news = match kind {
             1 => Self::Ready,
-            2 => Self::Failed { reason: fields.text()? },
+            2 => Self::Failed { reason: fields.text()?, shortage: fields.flag()? },
             3 => Self::Exited { process: fields.number()?, end: End::Code(fields.number()?) },
             4 => Self::Exited { process: fields.number()?, end: End::Signal(fields.number()?) },
             5 => Self::Empty,
@@ -397,7 +399,7 @@ mod tests {
         }
         for news in [
             News::Ready,
-            News::Failed { reason: "no".into() },
+            News::Failed { reason: "no".into(), shortage: true },
             News::Exited { process: 2, end: End::Code(3) },
             News::Exited { process: 2, end: End::Signal(9) },
             News::Empty,

@@ -98,6 +98,12 @@ impl Prefix {
         self.length
     }
 
+    /// How many addresses it has.
+    #[must_use]
+    pub fn addresses(self) -> u32 {
+        1_u32.checked_shl(32 - u32::from(self.length)).unwrap_or(u32::MAX)
+    }
+
     /// The address this far into it, if it is that large.
     #[must_use]
     pub fn address(self, index: u32) -> Option<Ipv4Addr> {
@@ -194,6 +200,7 @@ mod tests {
                 Some(address) => prop_assert!(fits && Prefix::around(address, prefix.length()) == Some(prefix)),
                 None => prop_assert!(!fits),
             }
+            prop_assert!(prefix.length() == 0 || fits == (index < prefix.addresses()));
         }
 
         #[test]

@@ -110,7 +110,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// [`Failure`]; EMSGSIZE when it was longer.
+    /// [`Failure`]; EMSGSIZE when it was longer, EMFILE when this process has no room for its descriptors.
     pub fn receive(&self, limit: usize) -> Result<Received, Failure> {
         self.receive_with(limit, RecvFlags::CMSG_CLOEXEC)
     }
@@ -119,7 +119,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// [`Failure`]; EMSGSIZE when it was longer.
+    /// As [`Channel::receive`].
     pub fn receive_now(&self, limit: usize) -> Result<Received, Failure> {
         self.receive_with(limit, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)
     }
@@ -142,8 +142,12 @@ impl Channel {
             .filter_map(|part| if let RecvAncillaryMessage::ScmRights(rights) = part { Some(rights) } else { None })
             .flatten()
             .collect();
-        if got.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+        if got.flags.contains(ReturnFlags::TRUNC) {
             return Err(Errno::MSGSIZE).trying(|| format!("receive a message of at most {limit} bytes"));
+        }
+        if got.flags.contains(ReturnFlags::CTRUNC) {
+            // There was room for as many as are ever sent: what was missing is descriptors of ours.
+            return Err(Errno::MFILE).trying(|| "receive descriptors".to_owned());
         }
         if got.bytes == 0 {
             return Ok(Received::Closed); // our frames are never empty

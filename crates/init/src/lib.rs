@@ -18,6 +18,7 @@ mod root;
 pub mod seat;
 pub mod sys;
 
+use rustix::io::Errno;
 use std::io;
 
 /// A system call that failed.
@@ -36,6 +37,29 @@ impl Failure {
     pub fn line(&self) -> String {
         format!("{}: {}", self.what, self.source)
     }
+
+    /// See [`is_shortage`].
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        is_shortage(&self.source)
+    }
+}
+
+/// Whether the kernel has too little of something, and may have enough of it later: descriptors, processes, namespaces,
+/// users, memory, disk. (EAGAIN is what fork says at its limits.)
+#[must_use]
+pub fn is_shortage(error: &io::Error) -> bool {
+    const SHORTAGES: [Errno; 8] = [
+        Errno::AGAIN,
+        Errno::DQUOT,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::NOSPC,
+        Errno::USERS,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| SHORTAGES.contains(&errno))
 }
 
 /// Says what was tried when it fails.

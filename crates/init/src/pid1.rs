@@ -96,7 +96,7 @@ pub fn run(plan: Plan<'_>) -> ! {
     match ended {
         Ok(()) => sys::exit_now(0),
         Err(failure) => {
-            let news = News::Failed { reason: failure.line() };
+            let news = News::Failed { reason: failure.line(), shortage: failure.is_shortage() };
             // Nobody is left to tell if this fails too: the worker then sees the end of the channel.
             drop(control.send(&news.encode(), &[]));
             sys::exit_now(1)

@@ -8,7 +8,9 @@ pub mod process;
 
 use hearth_core::network::Mode;
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt::Debug;
+use std::io;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -315,7 +317,7 @@ pub enum SandboxError {
         /// What was tried, on what.
         what: String,
         /// The kernel's answer.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// None of the programs exists or can be executed.
     #[error("none of {tried:?} can be executed: {reason}")]
@@ -336,7 +338,42 @@ pub enum SandboxError {
     /// PID 1, or the spawner, is gone.
     #[error("{0} is gone")]
     Gone(&'static str),
+    /// There is too little of something here, which one that ends gives back: users, descriptors, processes, memory.
+    #[error("no room for another sandbox: {0}")]
+    NoRoom(String),
     /// The caller broke the contract (assigned twice, took the listener twice).
     #[error("{0}")]
     Misused(&'static str),
+}
+
+/// Whether an error comes from too little of something, here or in whatever caused it: the same may work once a sandbox
+/// has ended.
+#[must_use]
+pub fn is_shortage(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let no_room = error.downcast_ref().is_some_and(|error| matches!(error, SandboxError::NoRoom(_)));
+        if no_room || error.downcast_ref().is_some_and(hearth_init::is_shortage) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_is_told_wherever_it_is_in_the_chain() {
+        let failed = |errno| SandboxError::System { what: "try".into(), source: io::Error::from_raw_os_error(errno) };
+        for errno in [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOMEM, libc::ENOSPC, libc::EUSERS] {
+            assert!(is_shortage(&failed(errno)) && is_shortage(&io::Error::other(failed(errno))), "{errno}");
+        }
+        assert!(is_shortage(&SandboxError::NoRoom("x".into())));
+        for other in [failed(libc::EPERM), failed(libc::ENOENT), SandboxError::Gone("PID 1")] {
+            assert!(!is_shortage(&other), "{other:?}");
+        }
+    }
 }

@@ -255,9 +255,11 @@ fn enter(
         Room::Idle(environment) => return Ok(environment),
         Room::New(share) => share,
     };
-    if !node.pools.has_room() {
+    // As many as there can be sandboxes: without a task of its own for each that is too many.
+    let most = node.config.sandboxes.most();
+    if node.pools.population() >= most {
         pool.give_back(share);
-        return Err(InvokeError::Capacity("this node has as many environments as it can hold".to_owned()));
+        return Err(InvokeError::Capacity(format!("there are {most} already, as many as there can be")));
     }
     let environment = Environment::create(node, pool, Arc::clone(function), share);
     // Added first, looked second: whichever of a drain and we comes later sees the other.

@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{Stage, function, invocation, serving};
-use hearth_api::environments::Environments;
-use hearth_sandbox::SandboxEvent;
+use common::{Refusal, Stage, function, invocation, serving};
+use hearth_api::environments::{Environments, InvokeError};
+use hearth_sandbox::{ProcessSpec, SandboxError, SandboxEvent};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Functions answer with the number of their sandbox.
@@ -80,4 +80,38 @@ async fn without_a_budget_none_wait() {
             tokio::time::sleep(Duration::from_millis(60)).await;
         }
     }
+}
+
+/// Says once that there is too little of something.
+fn short_once(_: &ProcessSpec) -> Option<SandboxError> {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    let first = !SAID.swap(true, Ordering::SeqCst);
+    first.then(|| SandboxError::NoRoom("descriptors".to_owned()))
+}
+
+#[tokio::test]
+async fn those_that_wait_go_before_anybody_is_refused() {
+    let stage = stage(Some(1 << 20));
+    cold_start(&stage).await;
+    ready(&stage, 2).await;
+    *stage.sandboxes.refuse.lock().expect("usable") = short_once;
+    cold_start(&stage).await;
+    assert_eq!(stage.sandboxes.ended.load(Ordering::SeqCst), 1, "one waited, the other one was taken");
+}
+
+#[tokio::test]
+async fn who_finds_no_room_is_throttled() {
+    let stage = stage(None);
+    stage.sandboxes.room.store(1, Ordering::SeqCst);
+    cold_start(&stage).await;
+    let refused = async || stage.worker.invoke(Arc::new(function()), invocation("{}", false)).await.err();
+    assert!(matches!(refused().await, Some(InvokeError::Capacity(_))));
+    // Found out when its runtime is to be started.
+    stage.sandboxes.room.store(usize::MAX, Ordering::SeqCst);
+    let short: Refusal = |_| Some(SandboxError::NoRoom("descriptors".to_owned()));
+    *stage.sandboxes.refuse.lock().expect("usable") = short;
+    assert!(matches!(refused().await, Some(InvokeError::Capacity(_))));
+    let nothing: Refusal = |_| None;
+    *stage.sandboxes.refuse.lock().expect("usable") = nothing;
+    cold_start(&stage).await;
 }

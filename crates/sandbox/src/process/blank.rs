@@ -3,6 +3,7 @@
 use super::Shared;
 use super::cgroups::Entry;
 use super::news::NEWS_BYTES;
+use super::room;
 use super::spawner::{Order, Prepared};
 use super::teardown::{PATIENCE, Unfinished, wait_for};
 use crate::{SandboxError, Sockets};
@@ -29,8 +30,11 @@ pub(super) struct Blank<'a> {
 
 impl<'a> Blank<'a> {
     pub(super) fn make(shared: &'a Shared, root: &Path) -> Result<Self, SandboxError> {
+        room::in_memory()?;
         let tree = root.to_str().ok_or(SandboxError::Misused("the path of a runtime tree must be UTF-8"))?;
-        let number = shared.numbers.take().ok_or(SandboxError::Misused("there are no user ids left for a sandbox"))?;
+        let number = shared.numbers.take().ok_or_else(|| {
+            SandboxError::NoRoom(format!("there are {} already, as many as there can be", shared.numbers.most()))
+        })?;
         let owner = shared.numbers.root(number);
         let group = match shared.layout.group(number, owner) {
             Ok(group) => group,
@@ -88,7 +92,8 @@ fn wait_until_ready(control: &Channel, exposed: &[u16]) -> Result<Sockets, Sandb
     match News::decode(&message.frame) {
         Ok(News::Ready) => sockets(message.descriptors, exposed)
             .ok_or(SandboxError::Refused { order: "prepare", reason: "too few sockets".to_owned() }),
-        Ok(News::Failed { reason }) => Err(SandboxError::Refused { order: "prepare", reason }),
+        Ok(News::Failed { reason, shortage: true }) => Err(SandboxError::NoRoom(reason)),
+        Ok(News::Failed { reason, shortage: false }) => Err(SandboxError::Refused { order: "prepare", reason }),
         other => Err(SandboxError::Refused { order: "prepare", reason: format!("{other:?}") }),
     }
 }

@@ -80,6 +80,11 @@ impl Numbers {
         Self { supply, most, state: Mutex::default() }
     }
 
+    /// The same, but no more than that.
+    pub(crate) fn at_most(self, count: u32) -> Self {
+        Self { most: self.most.min(count), ..self }
+    }
+
     /// How many there are.
     pub(crate) fn most(&self) -> usize {
         usize::try_from(self.most).unwrap_or(usize::MAX)
@@ -154,7 +159,10 @@ mod tests {
         assert_eq!((numbers.take(), numbers.take()), (Some(0), Some(1)));
         numbers.give_back(0);
         assert_eq!((numbers.take(), numbers.take()), (Some(0), Some(2)));
-        assert_eq!(numbers.root(2) - numbers.root(1), IDS_EACH);
+        let few = numbers.at_most(4);
+        assert_eq!((few.most(), few.take(), few.take()), (4, Some(3), None));
+        assert_eq!(few.root(2) - few.root(1), IDS_EACH);
+        assert_eq!(few.at_most(7).most(), 4);
     }
 
     #[test]

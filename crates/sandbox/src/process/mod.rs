@@ -20,6 +20,7 @@ mod network;
 mod news;
 mod preboot;
 mod processes;
+mod room;
 mod sandbox;
 mod spawner;
 pub mod standing;
@@ -125,8 +126,9 @@ impl ProcessSandboxes {
         layout.claim()?;
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let spawners = Spawners::start(Arc::clone(&layout), processors.min(SPAWNERS))?;
-        let (tmp, numbers) = (TmpMaker::new(&files, standing), Numbers::of(&config.instance, standing));
+        let tmp = TmpMaker::new(&files, standing);
         let network = Network::start(config.network, &config.instance, standing)?;
+        let numbers = room::limited(Numbers::of(&config.instance, standing), &network);
         let capabilities = capabilities(layout.as_ref(), &tmp, &network);
         let by_kernel = (&capabilities.memory, &capabilities.freeze) == (&Support::Full, &Support::Full);
         let watchdog = (!by_kernel).then(Watchdog::start).transpose()?;

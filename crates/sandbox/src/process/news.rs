@@ -121,7 +121,7 @@ fn tell(events: &Events, frame: &[u8]) {
         Ok(News::Exited { process, end: End::Code(code) }) => events.ended(process, ExitStatus::Code(code)),
         Ok(News::Exited { process, end: End::Signal(signal) }) => events.ended(process, ExitStatus::Signal(signal)),
         Ok(News::Empty) => events.empty(),
-        Ok(News::Failed { reason }) => tracing::warn!("PID 1 ends: {reason}"),
+        Ok(News::Failed { reason, .. }) => tracing::warn!("PID 1 ends: {reason}"),
         Ok(News::Ready) => {} // said once, before this
         Err(cause) => tracing::warn!("news from PID 1: {cause}"),
     }

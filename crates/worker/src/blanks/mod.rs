@@ -10,6 +10,7 @@ mod kind;
 pub(crate) use kind::Kind;
 
 use crate::clock::Clock;
+use crate::environment::chain;
 use hearth_api::environments::{BlankStatus, BlanksStatus};
 use hearth_core::blank_pool::{BlankPool, Limits};
 use hearth_sandbox::{Sandbox, SandboxError, SandboxEvent, Sandboxes};
@@ -68,6 +69,8 @@ pub(crate) struct Blanks {
     state: Mutex<State>,
     changed: Notify,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    /// How often those that wait were given up; locked while they go.
+    sacrifices: Mutex<u64>,
 }
 
 #[derive(Debug)]
@@ -91,7 +94,8 @@ impl Blanks {
         let (policy, stock) = (BlankPool::new(limits), BTreeMap::new());
         let state = State { policy, stock, making: None, discarded: Vec::new(), open };
         let (sandboxes, state, changed) = (Arc::clone(sandboxes), Mutex::new(state), Notify::new());
-        let blanks = Arc::new(Self { sandboxes, clock, limits, state, changed, keeper: Mutex::default() });
+        let (keeper, sacrifices) = (Mutex::default(), Mutex::default());
+        let blanks = Arc::new(Self { sandboxes, clock, limits, state, changed, keeper, sacrifices });
         if open {
             let keeper = tokio::spawn(keeper::keep(Arc::clone(&blanks)));
             *blanks.keeper.lock().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
@@ -108,7 +112,7 @@ impl Blanks {
     ///
     /// # Errors
     ///
-    /// [`SandboxError`] when none can be made, also not in the place of those that wait.
+    /// [`SandboxError`] when none can be made.
     pub(crate) fn take(self: &Arc<Self>, kind: &Kind) -> Result<(Blank, Starting), SandboxError> {
         {
             let mut state = self.state();
@@ -119,26 +123,39 @@ impl Blanks {
         if let Some(blank) = self.take_ready(kind) {
             return Ok((blank, starting));
         }
-        let made = match Blank::make(self.sandboxes.as_ref(), kind) {
-            // Whatever it is that there is too little of, those that wait have some of it.
-            Err(error) => {
-                self.state().policy.shortage(self.clock.now());
-                let waiting = self.take_all();
-                if waiting.is_empty() {
-                    return Err(error);
-                }
-                tracing::info!(%error, given_up = waiting.len(), "no room for another sandbox: those that wait go");
-                // Each is waited for, so all at once.
-                thread::scope(|scope| {
-                    for blank in waiting {
-                        scope.spawn(|| drop(blank));
+        Ok((Blank::make(self.sandboxes.as_ref(), kind)?, starting))
+    }
+
+    /// How often those that wait were given up so far. Waits while they go.
+    pub(crate) fn sacrifices(&self) -> u64 {
+        *self.sacrifices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is too little of something: those that wait have some of it, and go. Whether the same may work now: some went,
+    /// here or on another's word since there were so many `sacrifices`. Blocks until they are gone.
+    pub(crate) fn give_up(&self, sacrifices: u64) -> bool {
+        let mut done = self.sacrifices.lock().unwrap_or_else(PoisonError::into_inner);
+        self.state().policy.shortage(self.clock.now());
+        if *done != sacrifices {
+            return true;
+        }
+        let waiting = self.take_all();
+        if waiting.is_empty() {
+            return false;
+        }
+        tracing::info!(given_up = waiting.len(), "no room for another environment: those that wait go");
+        // Each is waited for, so all at once.
+        thread::scope(|scope| {
+            for Blank { sandbox, .. } in &waiting {
+                scope.spawn(|| {
+                    if let Err(error) = sandbox.terminate() {
+                        tracing::warn!(error = chain(&error), "a blank sandbox left something behind");
                     }
                 });
-                Blank::make(self.sandboxes.as_ref(), kind)
             }
-            made => made,
-        };
-        made.map(|blank| (blank, starting))
+        });
+        *done += 1;
+        true
     }
 
     /// Cold starts of this kind are to be expected.

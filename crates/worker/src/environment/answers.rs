@@ -16,6 +16,11 @@ impl Driver {
     /// The invocation has its outcome.
     pub(super) fn complete(&mut self, id: RequestId, outcome: Outcome) {
         self.answering = None;
+        if let Some(why) = self.short_of.take()
+            && !self.job(id).is_some_and(|job| job.started)
+        {
+            return self.answer_error(id, InvokeError::Capacity(why));
+        }
         let result = match outcome {
             Outcome::NotRestored(why) => return self.answer_error(id, InvokeError::NotRestored(why)),
             Outcome::Answered => self.result.take().unwrap_or_else(|| self.fatal(id, ErrorType::SandboxFailure)),

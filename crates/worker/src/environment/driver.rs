@@ -69,6 +69,8 @@ pub(super) struct Driver {
     pub(super) earlier_init_error: Option<InitError>,
     /// How the runtime ended, in words.
     pub(super) exit_text: String,
+    /// What there was too little of when something was to be started.
+    pub(super) short_of: Option<String>,
     pub(super) deadline: Option<Moment>,
     pub(super) cpu_limited: bool,
     pub(super) memory: Memory,
@@ -177,7 +179,7 @@ impl Driver {
             .and_then(|api| Ok((api, Inside::serve(entrances, node, &me.function)?)));
         let (api, inside) = served.map_err(|error| {
             launch::terminate(me, &sandbox);
-            InvokeError::Sandbox(format!("listen for the function: {error}"))
+            launch::failed(&error)
         })?;
         me.observe(|snapshot| snapshot.without_extensions = extensions.is_none());
         let (names, programs) = extensions.into_iter().flatten().unzip();
@@ -211,6 +213,7 @@ impl Driver {
             init_error: None,
             earlier_init_error: None,
             exit_text: String::new(),
+            short_of: None,
             deadline: None,
             cpu_limited: false,
             memory: Memory::default(),

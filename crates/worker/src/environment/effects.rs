@@ -111,7 +111,7 @@ impl Driver {
 
     fn launch_runtime(&mut self, generation: u32) {
         self.runtime = Runtime::Launching(Early::default());
-        launch::start(&self.me, &self.sandbox, &self.process, generation);
+        launch::start(&self.node, &self.me, &self.sandbox, &self.process, generation);
     }
 
     fn instance(&self) -> Instance {

@@ -10,7 +10,7 @@ use hearth_core::environment::{Event, Moment, Phase, Reason};
 use hearth_core::extension::{ExtensionId, Failure, Refusal};
 use hearth_core::ids::RequestId;
 use hearth_core::telemetry::{Api, Subscription};
-use hearth_sandbox::{ExitStatus, ProcessId, ProcessSpec, SandboxError, StartedProcess};
+use hearth_sandbox::{ExitStatus, ProcessId, ProcessSpec, SandboxError, StartedProcess, is_shortage};
 use std::collections::HashMap;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -80,6 +80,12 @@ impl LaunchFailure {
             Self::NotStarted(_) => None,
         }
     }
+
+    /// What there is too little of, if that is why.
+    fn shortage(&self) -> Option<String> {
+        let Self::NotStarted(error) = self else { return None };
+        is_shortage(error).then(|| launch::chain(error))
+    }
 }
 
 /// External extensions to launch, and what is known of those that are.
@@ -148,7 +154,7 @@ impl Driver {
 
     pub(super) fn launch_extensions(&mut self, generation: u32) {
         self.runtime = Runtime::Launching(Early::default());
-        launch::start_extensions(&self.me, &self.sandbox, &self.extensions.programs, generation);
+        launch::start_extensions(&self.node, &self.me, &self.sandbox, &self.extensions.programs, generation);
     }
 
     pub(super) fn on_extensions_launched(&mut self, generation: u32, launched: Launch) {
@@ -159,6 +165,7 @@ impl Driver {
             let source = |error| Source::Extension { place, error };
             if let Err(error) = self.output.connect([(source(false), stdout), (source(true), stderr)]) {
                 tracing::error!(%error, environment = self.me.id, "the output of an extension cannot be read");
+                self.short_of = is_shortage(&error).then(|| error.to_string());
                 return self.feed(Event::Lost);
             }
         }
@@ -172,6 +179,7 @@ impl Driver {
         let place = self.extensions.running.len();
         let Some((error_type, text)) = failure.told() else {
             tracing::error!(?failure, environment = self.me.id, "an extension could not be started");
+            self.short_of = failure.shortage();
             return self.feed(Event::Lost);
         };
         self.exit_text = text;

@@ -10,10 +10,13 @@ use hearth_api::environments::InvokeError;
 use hearth_api::function::FunctionVersion;
 use hearth_api::runtime_tree::RuntimeTree;
 use hearth_core::limits::EXTENSIONS;
-use hearth_sandbox::{Assignment, ProcessSpec, Sandbox, SandboxEvent, Sockets};
+use hearth_sandbox::{
+    Assignment, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sockets, StartedProcess, is_shortage,
+};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -31,40 +34,69 @@ pub(super) struct Made {
     pub(super) tree: RuntimeTree,
 }
 
-/// Takes a blank sandbox and assigns it to the function. Blocks for some milliseconds, most of them if none was ready.
+/// Takes a blank sandbox and assigns it to the function; if there is too little of something, in the place of those that wait.
+/// Blocks for some milliseconds, most of them if none was ready.
 pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
-    let tree = node.runtime(&function.runtime).map_err(|error| InvokeError::RuntimeMissing(error.to_string()))?;
+    let tree = node.runtime(&function.runtime).map_err(|error| match is_shortage(&error) {
+        true => failed(&error),
+        false => InvokeError::RuntimeMissing(error.to_string()),
+    })?;
     let log_stream = log_stream_name(function, id);
     let (process, kind) = plan(node, function, &tree, &log_stream).map_err(|error| failed(&error))?;
-    let (Blank { sandbox, events }, starting) = node.blanks.take(&kind).map_err(|error| failed(&error))?;
     let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
-    let outfit = || -> Result<_, Box<dyn Error>> {
-        sandbox.assign(&Assignment {
-            code: node.config.packages.directory(&function.code),
-            layers: directories.clone(),
-            memory_mb: function.memory_mb,
-            ephemeral_storage_mb: function.ephemeral_storage_mb,
-        })?;
-        let sockets = sandbox.take_sockets()?;
-        // Last: a stream that no environment writes to would stay.
-        let log = node.config.logs.open(&function.key.scope, &function.log_group, &log_stream)?;
-        Ok((sockets, LogWriter::new(log, function.log_format, node.clock)))
+    let outfit = || outfit(node, function, &kind, &directories, &log_stream);
+    let sacrifices = node.blanks.sacrifices();
+    let outfitted = match outfit() {
+        Err(error) if is_shortage(error.as_ref()) && node.blanks.give_up(sacrifices) => outfit(),
+        outfitted => outfitted,
     };
-    let (sockets, log) = match outfit() {
-        Ok(outfit) => outfit,
-        Err(error) => {
-            if let Err(leftover) = sandbox.terminate() {
-                tracing::warn!(error = %chain(&leftover), "a sandbox that could not be assigned left something behind");
-            }
-            return Err(failed(error.as_ref()));
-        }
-    };
+    let Outfit { blank: Blank { sandbox, events }, starting, sockets, log } =
+        outfitted.map_err(|error| failed(error.as_ref()))?;
     let extensions = (!layers::disable_extensions(&directories)).then(|| {
         let environment = variables::of_extension(function, &tree, &process.environment);
         let names = layers::external_extensions(&directories).into_iter();
         names.map(|name| (name.clone(), extension(&name, environment.clone()))).collect()
     });
     Ok(Made { sandbox, events, starting, sockets, log, log_stream, process, extensions, tree })
+}
+
+/// A sandbox that is a function's.
+struct Outfit {
+    blank: Blank,
+    starting: Starting,
+    sockets: Sockets,
+    log: LogWriter,
+}
+
+fn outfit(
+    node: &Node,
+    function: &FunctionVersion,
+    kind: &Kind,
+    layers: &[PathBuf],
+    log_stream: &str,
+) -> Result<Outfit, Box<dyn Error>> {
+    let (blank, starting) = node.blanks.take(kind)?;
+    let assigned = || -> Result<_, Box<dyn Error>> {
+        blank.sandbox.assign(&Assignment {
+            code: node.config.packages.directory(&function.code),
+            layers: layers.to_vec(),
+            memory_mb: function.memory_mb,
+            ephemeral_storage_mb: function.ephemeral_storage_mb,
+        })?;
+        let sockets = blank.sandbox.take_sockets()?;
+        // Last: a stream that no environment writes to would stay.
+        let log = node.config.logs.open(&function.key.scope, &function.log_group, log_stream)?;
+        Ok((sockets, LogWriter::new(log, function.log_format, node.clock)))
+    };
+    match assigned() {
+        Ok((sockets, log)) => Ok(Outfit { blank, starting, sockets, log }),
+        Err(error) => {
+            if let Err(leftover) = blank.sandbox.terminate() {
+                tracing::warn!(error = %chain(&leftover), "a sandbox that could not be assigned left something behind");
+            }
+            Err(error)
+        }
+    }
 }
 
 /// How the runtime of a function is started, and the kind of sandbox that it wants.
@@ -94,16 +126,18 @@ fn extension(name: &str, environment: BTreeMap<String, String>) -> ProcessSpec {
 /// Starts the external extensions, one after the other, on a thread that may block; [`Message::ExtensionsLaunched`] says
 /// how it went.
 pub(super) fn start_extensions(
+    node: &Arc<Node>,
     environment: &Arc<Environment>,
     sandbox: &Arc<dyn Sandbox>,
     programs: &[ProcessSpec],
     generation: u32,
 ) {
-    let (environment, sandbox, programs) = (Arc::clone(environment), Arc::clone(sandbox), programs.to_vec());
+    let (node, environment) = (Arc::clone(node), Arc::clone(environment));
+    let (sandbox, programs) = (Arc::clone(sandbox), programs.to_vec());
     tokio::task::spawn_blocking(move || {
         let mut launched = Launch { started: Vec::new(), failed: None };
         for program in programs.iter().take(EXTENSIONS) {
-            match sandbox.start(program) {
+            match start_now(&node, sandbox.as_ref(), program) {
                 Ok(started) => launched.started.push(started),
                 Err(error) => {
                     launched.failed = Some(LaunchFailure::NotStarted(error));
@@ -120,16 +154,27 @@ pub(super) fn start_extensions(
 
 /// Starts the runtime on a thread that may block; [`Message::Launched`] says how it went.
 pub(super) fn start(
+    node: &Arc<Node>,
     environment: &Arc<Environment>,
     sandbox: &Arc<dyn Sandbox>,
     process: &ProcessSpec,
     generation: u32,
 ) {
-    let (environment, sandbox, process) = (Arc::clone(environment), Arc::clone(sandbox), process.clone());
+    let (node, environment) = (Arc::clone(node), Arc::clone(environment));
+    let (sandbox, process) = (Arc::clone(sandbox), process.clone());
     tokio::task::spawn_blocking(move || {
-        let result = sandbox.start(&process);
+        let result = start_now(&node, sandbox.as_ref(), &process);
         environment.tell(Message::Launched { generation, result });
     });
+}
+
+/// Starts a process; if there is too little of something, in the place of sandboxes that wait.
+fn start_now(node: &Node, sandbox: &dyn Sandbox, process: &ProcessSpec) -> Result<StartedProcess, SandboxError> {
+    let sacrifices = node.blanks.sacrifices();
+    match sandbox.start(process) {
+        Err(error) if is_shortage(&error) && node.blanks.give_up(sacrifices) => sandbox.start(process),
+        started => started,
+    }
 }
 
 /// Ends the sandbox on a thread that may block; [`Message::Terminated`] follows.
@@ -158,8 +203,13 @@ fn log_stream_name(function: &FunctionVersion, id: &str) -> String {
     }
 }
 
-fn failed(error: &dyn Error) -> InvokeError {
+/// What the caller of the invocation gets that an environment was to be made for.
+pub(super) fn failed(error: &(dyn Error + 'static)) -> InvokeError {
     let text = chain(error);
+    if is_shortage(error) {
+        tracing::warn!(error = text, "no room for another execution environment: throttled");
+        return InvokeError::Capacity(text);
+    }
     tracing::error!(error = text, "an execution environment could not be made");
     InvokeError::Sandbox(text)
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hearth_core::environment::{Asked, Call, Event, Phase, Stage, Step};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
-use hearth_sandbox::{ExitStatus, ProcessId, SandboxError, SandboxEvent, StartedProcess};
+use hearth_sandbox::{ExitStatus, ProcessId, SandboxError, SandboxEvent, StartedProcess, is_shortage};
 use tokio::sync::oneshot;
 
 impl Driver {
@@ -199,14 +199,21 @@ impl Driver {
                     format!("Couldn't find valid bootstrap(s): [{}]", tried.join(" ")),
                 )
             }
-            other => (ErrorType::SandboxFailure, launch::chain(&other)),
+            other => {
+                let text = launch::chain(&other);
+                self.short_of = is_shortage(&other).then(|| text.clone());
+                (ErrorType::SandboxFailure, text)
+            }
         });
         let connected = started.and_then(|StartedProcess { process, stdout, stderr, log }| {
             let frames = log.map(|log| (Source::Frames, log));
             // An error comes as a frame, and what was printed on the way to it stands before it.
             let pipes = [(Source::Stdout, stdout), (Source::Stderr, stderr)].into_iter().chain(frames);
             let connected = self.output.connect(pipes);
-            connected.map_err(|error| (ErrorType::SandboxFailure, error.to_string()))?;
+            connected.map_err(|error| {
+                self.short_of = is_shortage(&error).then(|| error.to_string());
+                (ErrorType::SandboxFailure, error.to_string())
+            })?;
             Ok(process)
         });
         match connected {

@@ -16,8 +16,6 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 const SHARDS: usize = 16;
-/// Most environments of one node (ours: as many as there are user id ranges for them).
-const POPULATION_MAX: usize = 4_000;
 
 /// All functions that have, or had, environments here.
 #[derive(Debug)]
@@ -67,9 +65,9 @@ impl Pools {
         self.shards.iter().flat_map(read).collect()
     }
 
-    /// Whether there is room for one more environment.
-    pub(crate) fn has_room(&self) -> bool {
-        *self.population.borrow() < POPULATION_MAX
+    /// How many environments there are, those that are ending included.
+    pub(crate) fn population(&self) -> usize {
+        *self.population.borrow()
     }
 
     /// Every environment of every function.

@@ -230,6 +230,8 @@ pub(crate) struct FakeSandboxes {
     pub(crate) never_freezes: Arc<AtomicBool>,
     /// Asked before each start.
     pub(crate) refuse: Arc<Mutex<Refusal>>,
+    /// How many there is room for.
+    pub(crate) room: AtomicUsize,
 }
 
 impl std::fmt::Debug for FakeSandboxes {
@@ -275,6 +277,10 @@ impl std::fmt::Debug for Holder {
 
 impl Sandboxes for FakeSandboxes {
     fn prepare(&self, _root: &Path, events: UnboundedSender<SandboxEvent>) -> Result<Box<dyn Sandbox>, SandboxError> {
+        let alive = self.made.load(Ordering::SeqCst) - self.ended.load(Ordering::SeqCst);
+        if alive >= self.room.load(Ordering::SeqCst) {
+            return Err(SandboxError::NoRoom(format!("{alive} are alive")));
+        }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut all = self.events.lock().unwrap();
         all.push(events.clone());
@@ -462,6 +468,7 @@ impl Stage {
             freezes,
             never_freezes,
             refuse,
+            room: AtomicUsize::new(usize::MAX),
         };
         let sandboxes = Arc::new(sandboxes);
         let logs = Arc::new(FakeLogs::default());

@@ -150,10 +150,16 @@ impl Network {
         &self.exposed
     }
 
+    /// Sandboxes that it has addresses for.
+    pub(crate) fn most(&self) -> u32 {
+        self.range.map_or(u32::MAX, Prefix::addresses)
+    }
+
     /// The link of the sandbox with this number.
     pub(crate) fn link(&self, number: u32) -> Result<Option<LinkOrder>, SandboxError> {
         let Some(range) = self.range else { return Ok(None) };
-        let address = range.address(number).ok_or(SandboxError::Misused("the network range has no address left"))?;
+        let no_address = || SandboxError::NoRoom("the network range has no address left".to_owned());
+        let address = range.address(number).ok_or_else(no_address)?;
         Ok(Some(LinkOrder { name: self.marks.link(number), group: self.marks.number, address }))
     }
 

@@ -90,7 +90,7 @@ pub(crate) fn seccomp_is_there() -> bool {
 fn answer(channel: &Channel, message: Message, filters: Option<&Filters>) -> Result<(), Failure> {
     let (reply, descriptors) = match carry_out(message, filters) {
         Ok(done) => done,
-        Err(failure) => (Reply::Failed { reason: failure.line() }, Vec::new()),
+        Err(failure) => (Reply::Failed { reason: failure.line(), shortage: failure.is_shortage() }, Vec::new()),
     };
     let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
     channel.send(&reply.encode(), &descriptors)

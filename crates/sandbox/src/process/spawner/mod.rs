@@ -207,7 +207,8 @@ impl Spawner {
         let Received::Message(message) = channel.receive(protocol::FRAME_BYTES)? else { return Err(gone) };
         let reply = Reply::decode(&message.frame).map_err(io::Error::other);
         match reply.trying(|| "read the answer of the spawner".to_owned())? {
-            Reply::Failed { reason } => Err(SandboxError::Refused { order: request.name(), reason }),
+            Reply::Failed { reason, shortage: true } => Err(SandboxError::NoRoom(reason)),
+            Reply::Failed { reason, shortage: false } => Err(SandboxError::Refused { order: request.name(), reason }),
             reply => Ok((reply, message.descriptors)),
         }
     }

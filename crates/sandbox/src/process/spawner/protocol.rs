@@ -36,6 +36,8 @@ pub(super) enum Reply {
     },
     Failed {
         reason: String,
+        /// Whether there was too little of something.
+        shortage: bool,
     },
 }
 
@@ -108,7 +110,7 @@ impl Reply {
         match self {
             Self::Done => Writer::new(1).frame(),
             Self::Prepared { pid } => Writer::new(2).number(pid.cast_signed()).frame(),
-            Self::Failed { reason } => Writer::new(3).text(reason).frame(),
+            Self::Failed { reason, shortage } => Writer::new(3).text(reason).flag(*shortage).frame(),
         }
     }
 
@@ -117,7 +119,7 @@ impl Reply {
         let reply = match kind {
             1 => Self::Done,
             2 => Self::Prepared { pid: fields.number()?.cast_unsigned() },
-            3 => Self::Failed { reason: fields.text()? },
+            3 => Self::Failed { reason: fields.text()?, shortage: fields.flag()? },
             kind => return Err(FrameError::Kind(kind)),
         };
         fields.end(reply)
@@ -154,7 +156,8 @@ mod tests {
         ] {
             assert_eq!(Request::decode(&request.encode()), Ok(request));
         }
-        for reply in [Reply::Done, Reply::Prepared { pid: 7 }, Reply::Failed { reason: "no".into() }] {
+        let failed = Reply::Failed { reason: "no".into(), shortage: true };
+        for reply in [Reply::Done, Reply::Prepared { pid: 7 }, failed] {
             assert_eq!(Reply::decode(&reply.encode()), Ok(reply));
         }
     }

@@ -1,0 +1,70 @@
+//! Whether there is room for one more sandbox. How many there can be at a time follows from what runs out first, which is known
+//! when the service starts: the one too many is refused before it has taken anything. Memory is looked at each time.
+
+use super::ids::Numbers;
+use super::network::Network;
+use crate::SandboxError;
+use rustix::process::{Resource, getrlimit};
+use std::fs;
+
+/// Descriptors of the service for one sandbox and who is in it: 16 while it is frozen (measured; `docs/performance.md`), the
+/// rest while something starts in it.
+const DESCRIPTORS_EACH: u64 = 24;
+/// What the service needs for itself and for connections (ours).
+const DESCRIPTORS_SPARE: u64 = 128;
+/// Memory of the host that sandboxes leave alone, KiB (ours): where it runs out, the kernel kills whom it likes.
+const MEMORY_SPARE_KIB: u64 = 64 * 1_024;
+
+/// Numbers, as many as this process has descriptors and the network has addresses for.
+pub(super) fn limited(numbers: Numbers, network: &Network) -> Numbers {
+    let by_descriptors = by_descriptors(getrlimit(Resource::Nofile).current, network.exposed().len());
+    numbers.at_most(by_descriptors).at_most(network.most())
+}
+
+/// # Errors
+///
+/// [`SandboxError::NoRoom`] when this host has hardly any memory left.
+pub(super) fn in_memory() -> Result<(), SandboxError> {
+    // A host that does not say is not asked.
+    match fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(available_kib) {
+        Some(kib) if kib < MEMORY_SPARE_KIB => {
+            Err(SandboxError::NoRoom(format!("this host has {} MB of memory left", kib / 1_024)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `MemAvailable` of `/proc/meminfo`: what can be used without swapping.
+fn available_kib(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// At a limit of open descriptors; `None`: there is none. One at least: what is missing shows when it is made.
+fn by_descriptors(limit: Option<u64>, exposed: usize) -> u32 {
+    let each = DESCRIPTORS_EACH + u64::try_from(exposed).unwrap_or(u64::MAX - DESCRIPTORS_EACH);
+    let fit = |limit: u64| limit.saturating_sub(DESCRIPTORS_SPARE) / each;
+    limit.map_or(u32::MAX, |limit| u32::try_from(fit(limit)).unwrap_or(u32::MAX).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_decide_where_they_are_few() {
+        assert_eq!(by_descriptors(None, 0), u32::MAX);
+        assert_eq!(by_descriptors(Some(u64::MAX), 0), u32::MAX);
+        assert_eq!(by_descriptors(Some(128 + 24 * 7), 0), 7);
+        assert_eq!(by_descriptors(Some(128 + 24 * 7), 24), 3, "a listener for each exposed port");
+        assert_eq!(by_descriptors(Some(100), 0), 1);
+    }
+
+    #[test]
+    fn the_kernel_says_what_memory_is_left() {
+        let meminfo = "MemTotal:       24689392 kB\nMemFree:  1 kB\nMemAvailable:   17210348 kB\n";
+        assert_eq!(available_kib(meminfo), Some(17_210_348));
+        assert_eq!(available_kib("MemTotal: 1 kB\n"), None);
+        assert!(in_memory().is_ok(), "or this test would not run");
+    }
+}
