@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 from support.functions import zipped
@@ -86,6 +87,28 @@ def test_doctor():
     assert done.returncode in (0, 1)
     assert json.loads(done.stdout)
     assert hearth("doctor", check=False).stdout.strip()
+
+
+def test_doctor_says_what_waits_for_cold_starts(services):
+    found = {check["name"]: check for check in json.loads(hearth("--json", "doctor", check=False).stdout)["checks"]}
+    most, budget = re.fullmatch(
+        r"up to (\d+) within (\d+) MB \(--pool\)", found["waiting sandboxes"]["detail"]
+    ).groups()
+    sandboxes = int(re.fullmatch(r"up to (\d+) at a time", found["environments"]["detail"])[1])
+    assert int(most) == min(64, sandboxes // 8)
+    assert found["waiting runtimes"]["verdict"] == found["memory limits"]["verdict"]
+    service = services()
+    if "--pool" not in service.options:
+        assert service.blanks()["budget_mb"] == int(budget)
+
+
+def test_doctor_counts_by_descriptors():
+    """With so few that none waits; what a service may raise its limit to is what counts."""
+    done = hearth("--json", "doctor", check=False, within=("prlimit", "--nofile=200:400", "--"))
+    found = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert found["environments"]["detail"] == "up to 15 at a time"
+    assert "LimitNOFILE" in found["environments"]["remedy"]
+    assert found["waiting sandboxes"]["detail"].startswith("up to 1 within ")
 
 
 def test_runtimes(tmp_path):

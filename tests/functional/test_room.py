@@ -18,7 +18,7 @@ CODE = zipped(
 )
 DONE, THROTTLED = (200, "done"), (429, "ConcurrentInvocationLimitExceeded")
 # Of core and sandbox: what the service keeps for itself, and what it counts for each sandbox.
-SPARE, EACH = 128, 24
+SPARE, EACH = 128, 18
 
 
 def outcome(made, event):
@@ -70,7 +70,7 @@ def test_wherever_descriptors_run_out_nobody_gets_an_error(services):
 
     assert outcome(made, {}) == DONE
     before, found = end(), []
-    for left in range(EACH):
+    for left in range(EACH + 4):
         first_free = max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1
         limit(first_free + left)
         found.append(outcome(made, {}))

@@ -43,12 +43,14 @@ def wait_for(what, condition, patience_s=PATIENCE_S):
         time.sleep(0.01)
 
 
-def hearth(*arguments, endpoint=None, check=True, **env):
-    """Runs a client command of the binary to its end."""
+def hearth(*arguments, endpoint=None, check=True, within=(), **env):
+    """Runs a client command of the binary to its end; `within`: words of a command that it is started by."""
     env = {**os.environ, "HEARTH_RUNTIMES": str(RUNTIMES), **env}
     if endpoint:
         env["HEARTH_ENDPOINT"] = endpoint
-    done = subprocess.run([HEARTH, *map(str, arguments)], env=env, capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run(
+        [*within, HEARTH, *map(str, arguments)], env=env, capture_output=True, text=True, timeout=PATIENCE_S
+    )
     if check and done.returncode:
         raise AssertionError(f"hearth {arguments} ended with {done.returncode}: {done.stdout}{done.stderr}")
     return done

@@ -26,6 +26,7 @@ DOCTOR = {
     "freezer": "freeze",
     "/tmp of its own size": "tmp quota",
     "system-call filter": "seccomp",
+    "waiting runtimes": "memory",
 }
 
 

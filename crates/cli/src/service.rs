@@ -86,7 +86,7 @@ pub(crate) fn usual_pool_mb() -> u64 {
 
 /// Each environment costs some descriptors, and the usual soft limit of 1,024 is there for programs that use `select(2)`.
 /// Functions get limits of their own.
-fn allow_all_descriptors() {
+pub(crate) fn allow_all_descriptors() {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = rustix::process::setrlimit(Resource::Nofile, limit) {

@@ -20,6 +20,8 @@ mod telemetry;
 mod testing;
 mod variables;
 
+pub use blanks::most_that_wait;
+
 use blanks::Blanks;
 use clock::Clock;
 use environment::{Ended, Environment, Reply};

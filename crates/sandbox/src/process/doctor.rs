@@ -3,7 +3,7 @@
 use super::cgroups::{self, Mounts};
 use super::ids::Maps;
 use super::standing::Standing;
-use super::{network, spawner, tmp, user_namespace};
+use super::{can_preboot, network, room, spawner, tmp, user_namespace};
 use crate::Support;
 use hearth_init::mount::Tree;
 use rustix::fd::AsFd;
@@ -39,6 +39,7 @@ pub fn doctor(data: &Path) -> Vec<Check> {
         }
     };
     let mut checks = vec![who(&standing), kernel(), namespaces(&standing), seccomp_check(), tmp_check(&standing)];
+    checks.push(room::check(&standing));
     if standing.is_host() {
         checks.extend([id_maps(data), nat()]);
         checks.extend(firewall());
@@ -52,6 +53,12 @@ pub fn doctor(data: &Path) -> Vec<Check> {
             checks.push(supported("CPU shares", &supports.cpu));
             checks.push(supported("process limits", &supports.processes));
             checks.push(supported("freezer", &supports.freeze));
+            checks.push(optional(
+                "waiting runtimes",
+                can_preboot(&supports.memory),
+                if can_preboot(&supports.memory) { "Python and Node.js (--preboot)" } else { "started plainly" },
+                "control groups have to limit memory: see memory limits",
+            ));
         }
         Err(failure) => checks.push(check("control groups", false, &failure.line(), "mount -t proc proc /proc")),
     }
@@ -72,7 +79,7 @@ fn check(name: &'static str, ok: bool, detail: &str, remedy: &str) -> Check {
 }
 
 /// Something that the service can do without.
-fn optional(name: &'static str, ok: bool, detail: &str, remedy: &str) -> Check {
+pub(super) fn optional(name: &'static str, ok: bool, detail: &str, remedy: &str) -> Check {
     Check { needed: false, ..check(name, ok, detail, remedy) }
 }
 

@@ -57,6 +57,8 @@ use watchdog::Watchdog;
 const SPAWNERS: usize = 8;
 /// How long the kernel may take to free the loop devices of sandboxes that have ended (ours).
 const FREED_WITHIN: Duration = Duration::from_secs(5);
+const NO_STANDING: SandboxError =
+    SandboxError::Misused("process sandboxes need root, or a user namespace of their own");
 
 /// Where a service keeps what its sandboxes need, and how its control groups are named.
 #[derive(Clone, Debug)]
@@ -104,8 +106,7 @@ impl ProcessSandboxes {
     ///
     /// [`SandboxError`] without the right to make namespaces, or when leftovers cannot be removed.
     pub fn start(config: ProcessConfig) -> Result<Self, SandboxError> {
-        let no_standing = SandboxError::Misused("process sandboxes need root, or a user namespace of their own");
-        let standing = Standing::read()?.ok_or(no_standing)?;
+        let standing = Standing::read()?.ok_or(NO_STANDING)?;
         if config.instance.is_empty() || !config.instance.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             return Err(SandboxError::Misused("an instance id is made of letters, digits and dashes"));
         }
@@ -128,7 +129,7 @@ impl ProcessSandboxes {
         let spawners = Spawners::start(Arc::clone(&layout), processors.min(SPAWNERS))?;
         let tmp = TmpMaker::new(&files, standing);
         let network = Network::start(config.network, &config.instance, standing)?;
-        let numbers = room::limited(Numbers::of(&config.instance, standing), &network);
+        let numbers = room::limited(&config.instance, standing, &network);
         let capabilities = capabilities(layout.as_ref(), &tmp, &network);
         let by_kernel = (&capabilities.memory, &capabilities.freeze) == (&Support::Full, &Support::Full);
         let watchdog = (!by_kernel).then(Watchdog::start).transpose()?;
@@ -171,6 +172,21 @@ impl ProcessSandboxes {
     }
 }
 
+/// Not where memory is watched: the limit of data that each process has then is set when it starts.
+fn can_preboot(memory: &Support) -> bool {
+    *memory == Support::Full
+}
+
+/// How many sandboxes a service could have at a time that this process were, without a network of its own.
+///
+/// # Errors
+///
+/// [`SandboxError`] without the rights of a service.
+pub fn most() -> Result<usize, SandboxError> {
+    let standing = Standing::read()?.ok_or(NO_STANDING)?;
+    Ok(room::numbers("hearth-doctor", &standing, 0).most())
+}
+
 fn capabilities(layout: &dyn Layout, tmp: &TmpMaker, network: &Network) -> Capabilities {
     let supports = layout.supports().with_substitutes();
     Capabilities {
@@ -198,9 +214,8 @@ impl Sandboxes for ProcessSandboxes {
         self.shared.numbers.most()
     }
 
-    /// Not where memory is watched: the limit of data that each process has then is set when it starts.
     fn can_preboot(&self) -> bool {
-        self.capabilities.memory == Support::Full
+        can_preboot(&self.capabilities.memory)
     }
 
     fn capabilities(&self) -> Capabilities {

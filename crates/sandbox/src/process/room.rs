@@ -1,24 +1,45 @@
 //! Whether there is room for one more sandbox. How many there can be at a time follows from what runs out first, which is known
 //! when the service starts: the one too many is refused before it has taken anything. Memory is looked at each time.
 
+use super::doctor::{Check, optional};
 use super::ids::Numbers;
 use super::network::Network;
+use super::standing::Standing;
 use crate::SandboxError;
+use hearth_core::limits::ACCOUNT_CONCURRENCY;
 use rustix::process::{Resource, getrlimit};
 use std::fs;
 
-/// Descriptors of the service for one sandbox and who is in it: 16 while it is frozen (measured; `docs/performance.md`), the
-/// rest while something starts in it.
-const DESCRIPTORS_EACH: u64 = 24;
+/// Descriptors of the service for one sandbox and who is in it: 16 while it is frozen (measured; `docs/performance.md`), one
+/// for who waits for its answer, one while something starts in it.
+const DESCRIPTORS_EACH: u64 = 18;
 /// What the service needs for itself and for connections (ours).
 const DESCRIPTORS_SPARE: u64 = 128;
 /// Memory of the host that sandboxes leave alone, KiB (ours): where it runs out, the kernel kills whom it likes.
 const MEMORY_SPARE_KIB: u64 = 64 * 1_024;
 
-/// Numbers, as many as this process has descriptors and the network has addresses for.
-pub(super) fn limited(numbers: Numbers, network: &Network) -> Numbers {
-    let by_descriptors = by_descriptors(getrlimit(Resource::Nofile).current, network.exposed().len());
-    numbers.at_most(by_descriptors).at_most(network.most())
+/// Numbers of the service with this instance id, as many as this process has descriptors for beside so many listeners for
+/// exposed ports in each sandbox.
+pub(super) fn numbers(instance: &str, standing: &Standing, exposed: usize) -> Numbers {
+    let by_descriptors = by_descriptors(getrlimit(Resource::Nofile).current, exposed);
+    Numbers::of(instance, standing).at_most(by_descriptors)
+}
+
+/// The same, as many as the network has addresses for.
+pub(super) fn limited(instance: &str, standing: &Standing, network: &Network) -> Numbers {
+    numbers(instance, standing, network.exposed().len()).at_most(network.most())
+}
+
+/// What a service that this process were could have.
+pub(super) fn check(standing: &Standing) -> Check {
+    let (by_ids, most) = (Numbers::of("hearth-doctor", standing).most(), numbers("hearth-doctor", standing, 0).most());
+    let remedy = if most < by_ids {
+        "raise the hard limit of open files: `ulimit -Hn`, or LimitNOFILE= of a systemd unit"
+    } else {
+        "a larger range for the user in /etc/subuid and /etc/subgid"
+    };
+    let enough = u32::try_from(most).is_ok_and(|most| most >= ACCOUNT_CONCURRENCY);
+    optional("environments", enough, &format!("up to {most} at a time"), remedy)
 }
 
 /// # Errors
@@ -55,8 +76,8 @@ mod tests {
     fn descriptors_decide_where_they_are_few() {
         assert_eq!(by_descriptors(None, 0), u32::MAX);
         assert_eq!(by_descriptors(Some(u64::MAX), 0), u32::MAX);
-        assert_eq!(by_descriptors(Some(128 + 24 * 7), 0), 7);
-        assert_eq!(by_descriptors(Some(128 + 24 * 7), 24), 3, "a listener for each exposed port");
+        assert_eq!(by_descriptors(Some(128 + 18 * 7), 0), 7);
+        assert_eq!(by_descriptors(Some(128 + 18 * 7), 18), 3, "a listener for each exposed port");
         assert_eq!(by_descriptors(Some(100), 0), 1);
     }
 

@@ -27,6 +27,12 @@ const MOST: usize = 64;
 /// What share of all sandboxes there can be may be blank: one in so many.
 const SHARE: usize = 8;
 
+/// Most that wait at a time where there can be so many sandboxes.
+#[must_use]
+pub fn most_that_wait(sandboxes: usize) -> usize {
+    MOST.min(sandboxes / SHARE)
+}
+
 /// A sandbox that belongs to nobody yet.
 #[derive(Debug)]
 pub(crate) struct Blank {
@@ -88,7 +94,7 @@ impl Blanks {
     /// An empty stock, and its keeper, which runs until [`Blanks::close`]. `budget_kib` is what all of them may take
     /// together; without one none are kept. With one, to be called inside a tokio runtime.
     pub(crate) fn open(sandboxes: &Arc<dyn Sandboxes>, clock: Clock, budget_kib: Option<u64>) -> Arc<Self> {
-        let most = if budget_kib.is_some() { MOST.min(sandboxes.most() / SHARE) } else { 0 };
+        let most = budget_kib.map_or(0, |_| most_that_wait(sandboxes.most()));
         let limits = Limits { budget_kib: budget_kib.unwrap_or(0), most };
         let open = most > 0;
         let (policy, stock) = (BlankPool::new(limits), BTreeMap::new());

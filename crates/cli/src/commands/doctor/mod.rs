@@ -4,7 +4,7 @@
 mod delegate;
 
 use crate::output::{self, Output, Tone};
-use crate::runtimes;
+use crate::{runtimes, service};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -62,6 +62,7 @@ pub(crate) fn run(args: &DoctorArgs, rights: anyhow::Result<()>, output: Output)
     if args.delegate {
         return delegate::run(args.user.as_deref(), output);
     }
+    service::allow_all_descriptors(); // as a service does, or they would seem to be few
     let mut findings: Vec<_> = hearth_sandbox::process::doctor(&args.data).into_iter().map(Finding::from).collect();
     findings.extend(rights.err().map(|error| Finding {
         name: "rights".to_owned(),
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &DoctorArgs, rights: anyhow::Result<()>, output: Output)
         detail: "not enough to make sandboxes".to_owned(),
         remedy: Some(format!("{error:#}")),
     }));
+    findings.extend(hearth_sandbox::process::most().ok().map(|most| waiting(most, service::usual_pool_mb())));
     findings.push(file_system(&args.data));
     findings.extend(runtime_findings());
     findings.push(mmdebstrap(std::env::var_os("PATH")));
@@ -95,6 +97,23 @@ fn text(finding: &Finding, width: usize, output: Output) -> String {
         text.push_str(&format!("\n         {:<width$} {}", "", output.paint(Tone::Faint, remedy)));
     }
     text
+}
+
+/// Sandboxes that wait for cold starts, where there can be so many in all, and what `hearth up` lets them take.
+fn waiting(sandboxes: usize, pool_mb: u64) -> Finding {
+    let name = "waiting sandboxes".to_owned();
+    match hearth_worker::most_that_wait(sandboxes) {
+        0 => Finding {
+            name,
+            verdict: Verdict::Limited,
+            detail: "none: cold starts make their own".to_owned(),
+            remedy: Some("there can be too few: see environments".to_owned()),
+        },
+        most => {
+            let detail = format!("up to {most} within {pool_mb} MB (--pool)");
+            Finding { name, verdict: Verdict::Ok, detail, remedy: None }
+        }
+    }
 }
 
 /// What the data directory is on, or will be.
@@ -205,6 +224,15 @@ mod tests {
         assert_eq!(lines.len(), 2, "{shown}");
         assert!(lines[0].starts_with("missing  loop devices"), "{shown}");
         assert!(lines[1].trim_start() == "modprobe loop", "{shown}");
+    }
+
+    #[test]
+    fn what_waits_is_a_share_of_what_there_can_be() {
+        let finding = waiting(4_096, 1_024);
+        assert_eq!((finding.verdict, finding.detail.as_str()), (Verdict::Ok, "up to 64 within 1024 MB (--pool)"));
+        assert_eq!(waiting(80, 100).detail, "up to 10 within 100 MB (--pool)");
+        let none = waiting(3, 1_024);
+        assert_eq!((none.verdict, none.remedy.is_some()), (Verdict::Limited, true));
     }
 
     #[test]
