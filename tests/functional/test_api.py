@@ -164,7 +164,7 @@ def test_runtime_that_is_not_added(service):
 
 
 def test_revision_id(function):
-    made = function(CODE)
+    made = function(CODE, Timeout=None)
     mismatch = (
         412,
         "PreconditionFailedException",

@@ -3,7 +3,6 @@
 import json
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -121,9 +120,8 @@ def test_leftovers_of_a_kill_are_cleaned(services):
     assert len(traces.processes) >= 3
     service.kill()
     service.start()
-    left = [trace for trace in traces.left() if str(service.process.pid) not in trace]
-    # The new service's own cgroups carry the same instance id: only processes, namespaces, mounts and loops count here.
-    assert not [trace for trace in left if not trace.startswith(("cgroup", "loop", "mount"))], left
+    # The new service has its own of these, by the same names.
+    assert not (left := traces.left(ignore=["cgroup", "loop", "mount"])), left
     assert service.environments() == []
 
 
@@ -156,6 +154,16 @@ def test_stop_with_a_running_invoke(services, stop):
     assert not traces.left()
 
 
+def refuses(made):
+    """Whether the service has closed its door."""
+    try:
+        made.client.get_function(FunctionName=made.name)
+        made.invoke({}, tail=False)
+        return False
+    except Exception:
+        return True
+
+
 def test_stop_lets_a_running_invoke_finish(services):
     service = services()
     made = Function(service, "probe.py", Timeout=60)
@@ -168,15 +176,7 @@ def test_stop_lets_a_running_invoke_finish(services):
         traces = leftovers.Traces(service.process.pid, service.data)
         service.process.send_signal(signal.SIGTERM)
 
-        def refused():
-            try:
-                made.client.get_function(FunctionName=made.name)
-                made.invoke({}, tail=False)
-                return False
-            except Exception:
-                return True
-
-        wait_for("new work to be refused", refused)
+        wait_for("new work to be refused", lambda: refuses(made))
         environment.release("go")
         assert running.result().json == "finished"
         assert service.process.wait(timeout=60) == 0
@@ -190,7 +190,8 @@ def test_second_signal_ends_it_at_once(services):
         running = pool.submit(made.invoke, {"run": "reach('started')\nwhile True: pass"}, tail=False)
         wait_for("the handler", lambda: any(e.reached("started") for e in made.environments()))
         service.process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)  # signals of one kind that come together are one signal
+        # Signals of one kind that come together are one signal: the first has to have been heard.
+        wait_for("new work to be refused", lambda: refuses(made))
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=60) != 0
         assert running.exception() is not None or running.result().error

@@ -59,6 +59,8 @@ def test_sequential_requests_reuse_the_most_recently_used(function):
     last = list(by_stream)[-1]
     for _ in range(5):
         assert made.invoke({"run": "answer = context.log_stream_name"}).json == last
+        # Until it is idle again, another one is at hand.
+        wait_for("it to idle", lambda: all(e.phase == "Idle" for e in made.environments()))
     assert len(made.environments()) == 3
 
 

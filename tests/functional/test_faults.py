@@ -195,7 +195,7 @@ def test_garbage_on_the_runtime_api(faulty, run):
 
 @pytest.mark.parametrize("run, error_type", HANDLERS.values(), ids=HANDLERS)
 def test_a_handler_that_fails(faulty, run, error_type):
-    made = faulty(Timeout=2)
+    made = faulty(Timeout=4)
     made.invoke({"run": "pass"})
     answer = made.invoke({"run": f"{LIBRARY}\n{run}"})
     assert (answer.error, answer.json["errorType"]) == ("Unhandled", error_type)
@@ -259,7 +259,7 @@ def test_of_two_answers_the_first_counts(faulty):
 
 def test_an_answer_after_the_deadline_reaches_nobody(faulty):
     """An answer to the invocation that has timed out, from the next one: refused, and not taken for its own."""
-    made = faulty(Timeout=1)
+    made = faulty(Timeout=3)
     hang = "open('/tmp/expired', 'w').write(mine)\nwhile True: pass"
     assert made.invoke({"run": f"{LIBRARY}\n{hang}"}).json["errorType"] == "Sandbox.Timedout"
     late = "answer = post(open('/tmp/expired').read() + '/response', b'\"late\"')"

@@ -49,7 +49,7 @@ def test_nothing_runs_while_frozen(function, code, runtime, start, ask):
     assert made.invoke({"run": start}).error is None
     environment = made.environment("Idle")
     wait_for("the kernel to say frozen", environment.frozen)
-    before = environment.cpu_ns()
+    before = wait_for("it to stand still", environment.stands_still)
     time.sleep(WINDOW_S)
     assert environment.cpu_ns() == before, "a frozen environment used CPU"
     assert environment.frozen()

@@ -91,13 +91,13 @@ def test_json_logs_have_records_and_what_the_client_makes_of_its_loggers(functio
 def test_levels_of_application_and_system(function, runtime):
     code = zipped(TALKATIVE[kind_of(runtime)])
     config = {"LogFormat": "JSON", "ApplicationLogLevel": "ERROR", "SystemLogLevel": "WARN"}
-    made = function(code, runtime, LoggingConfig=config, Timeout=1)
+    made = function(code, runtime, LoggingConfig=config, Timeout=3)
     made.invoke({})
     assert lines(made) == [line for line in lines(made) if line["level"] == "ERROR"]
     assert said(lines(made)) == ["bad"], "a line without a level is of level INFO"
     assert made.invoke({"sleep": True}).error == "Unhandled"
     (report,) = platform(lines(made), "report")
-    assert (report["status"], report["metrics"]["durationMs"]) == ("timeout", 1000.0)
+    assert (report["status"], report["metrics"]["durationMs"]) == ("timeout", 3000.0)
     config = {"ApplicationLogLevel": "DEBUG", "SystemLogLevel": "DEBUG"}
     made.configure(LoggingConfig=config)
     before = len(lines(made))

@@ -176,7 +176,7 @@ def test_delete(service):
 
 
 def test_state_machine(service, function):
-    made = function(PYTHON)
+    made = function(PYTHON, Timeout=None)
     created = made.created
     assert created["ResponseMetadata"]["HTTPStatusCode"] == 201
     assert (created["State"], created["StateReasonCode"]) == ("Pending", "Creating")

@@ -105,12 +105,12 @@ def test_a_crash_in_the_middle(function):
 
 
 def test_a_timeout_in_the_middle(function):
-    made = function(CODE, NODE, Timeout=2)
+    made = function(CODE, NODE, Timeout=4)
     stream = Streamed(made, {"chunks": ["part"], "then": "hang"})
     assert stream.chunk() == b"part"
     rest, complete = stream.rest()
     assert rest == b""
-    assert failed(complete, "Sandbox.Timedout")["errorMessage"].endswith("Task timed out after 2.00 seconds")
+    assert failed(complete, "Sandbox.Timedout")["errorMessage"].endswith("Task timed out after 4.00 seconds")
     assert REPORT.search(tail(complete))["status"] == "timeout"
     assert Streamed(made, {"then": "count"}).rest()[0] == b"1", "reset"
 

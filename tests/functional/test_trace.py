@@ -9,9 +9,11 @@ import subprocess
 import pytest
 
 from support.extensions import layer
-from support.functions import REPORT, zipped
+from support.functions import REPORT, Function, zipped
 from support.service import PATIENCE_S, wait_for
 
+# Enough to look at the first invocation while it is under way, and what the third one exceeds.
+TIMEOUT_S = 10
 # One works on after the answer, the other only waits; the layer gives the first a name that is markup.
 HOSTILE = "<img src=x onerror=alert(1)>"
 EXTENSIONS = {
@@ -28,22 +30,32 @@ CODE = zipped(
 )
 
 
-@pytest.fixture
-def traced(service, function, tmp_path):
+@pytest.fixture(scope="module")
+def traced(service, tmp_path_factory):
+    """One for all that only look at it."""
+    made = story(service, tmp_path_factory.mktemp("traced"))
+    yield made
+    made.client.delete_function(FunctionName=made.name)
+
+
+def story(service, folder):
     """A function whose environment has seen a cold start, a warm invocation, a timeout and an Init inside an invocation."""
-    made = function(CODE, Layers=[layer(service, EXTENSIONS)], Timeout=3)
+    made = Function(service, CODE, Layers=[layer(service, EXTENSIONS)], Timeout=TIMEOUT_S)
     made.invoke({}, tail=False)  # comes back before the extension has worked
-    wait_for("the extension alone", lambda: works_on(service, tmp_path, made.name))
+    wait_for("the extension alone", lambda: works_on(service, folder, made.name))
     made.environment("Invoke").release("go")
     made.environment("Idle")
-    for event in ({}, {"hang": True}, {}):
+    made.invoke({})
+    # Who comes back before it is frozen finds it thawed.
+    made.environment("Idle")
+    for event in ({"hang": True}, {}):
         made.invoke(event)
     made.environment("Idle")
     return made
 
 
-def works_on(service, tmp_path, name):
-    threads, spans = perfetto(service, tmp_path, name)
+def works_on(service, folder, name):
+    threads, spans = perfetto(service, folder, name)
     late = [span for span in spans if span["name"] == "Extension overhead"]
     return [span for span in late if span["args"] == {"underWay": True} and threads[span["tid"]] == HOSTILE]
 
@@ -86,7 +98,7 @@ def test_spans_agree_with_the_log(service, traced, tmp_path):
         if told["status"] == "success":
             assert span["dur"] == told["durationUs"]
         else:
-            assert span["dur"] >= told["durationUs"] == 3_000_000
+            assert span["dur"] >= told["durationUs"] == TIMEOUT_S * 1_000_000
     first, _, third, fourth = (span["args"] for span in invokes)
     init = next(span for span in phases if span["name"] == "Init")
     assert init["dur"] == first["initDurationUs"] and init["args"] == {"status": "success"}
@@ -152,7 +164,8 @@ def test_the_page_stands_alone(service, traced, tmp_path):
     assert {value[1:] for _, name, value in page.attributes if name == "href"} <= ids, "bars lead to rows"
 
 
-def test_an_environment_that_has_ended_is_remembered(service, traced, tmp_path):
+def test_an_environment_that_has_ended_is_remembered(service, tmp_path):
+    traced = story(service, tmp_path)
     [environment] = traced.environments()
     traced.replace(zipped({"app.py": "def handler(event, context): pass"}))
     wait_for("its end", lambda: not traced.environments())
@@ -163,6 +176,7 @@ def test_an_environment_that_has_ended_is_remembered(service, traced, tmp_path):
     traced.invoke({})
     _, both = perfetto(service, tmp_path, traced.name)
     assert len({span["pid"] for span in both}) == 2, "the old one and the new one"
+    traced.client.delete_function(FunctionName=traced.name)
 
 
 def test_what_is_not_remembered_is_said(service, function):

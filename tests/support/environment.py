@@ -6,6 +6,7 @@ the host, sees and makes those files through /proc/PID/root. No sleep, no networ
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from support import leftovers, ordinary
@@ -27,7 +28,8 @@ class Environment:
 
     def reached(self, name):
         """Whether the handler made /tmp/NAME."""
-        return self.path(f"/tmp/{name}").exists()
+        # Of an environment that is ending, the path cannot even be looked at.
+        return os.path.exists(self.path(f"/tmp/{name}"))
 
     def release(self, name):
         """Makes /tmp/NAME, for which the handler waits; as somebody whom that file system knows."""
@@ -49,10 +51,9 @@ class Environment:
         return [pid for pid in leftovers.descendants(self.pid) if pid != self.pid]
 
     def cgroups(self):
-        """{controller: directory} of the function's first process; "" is the v2 hierarchy."""
-        pid = min(self.processes())
+        """{controller: directory} of the function's processes; "" is the v2 hierarchy."""
         found = {}
-        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        for line in next(filter(None, map(leftovers.cgroups, self.processes()))).splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers:
                 for controller in controllers.split(","):
@@ -66,7 +67,7 @@ class Environment:
         """CPU time the function's cgroup has used, by the kernel's own accounting; without one, its processes."""
         cgroups = self.cgroups()
         if not any("hearth" in str(directory) for directory in cgroups.values()):
-            tasks = [task for pid in self.processes() for task in Path(f"/proc/{pid}/task").iterdir()]
+            tasks = [Path(f"/proc/{pid}/task/{task}") for pid in self.processes() for task in leftovers.tasks(pid)]
             return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
         if "cpuacct" in cgroups:
             return int((cgroups["cpuacct"] / "cpuacct.usage").read_text())
@@ -76,11 +77,19 @@ class Environment:
                 return int(value) * 1000
         raise AssertionError(f"no accounting in {cgroups}")
 
+    def stands_still(self):
+        """Its CPU time, once the kernel's accounting has caught up: a thread counts as frozen on its last steps."""
+        before = self.cpu_ns()
+        time.sleep(0.01)
+        return before if self.cpu_ns() == before else None
+
     def frozen(self):
         """Whether the kernel says so, whichever freezer is in use; without one, processes are stopped."""
         # Of each thread: one that slept is woken in order to stop, after the first of its process may have done so.
-        tasks = [f"{pid}/task/{task}" for pid in self.processes() for task in os.listdir(f"/proc/{pid}/task")]
-        if tasks and all(fields and fields[0] == "T" for fields in map(leftovers.stat_fields, tasks)):
+        tasks = [f"{pid}/task/{task}" for pid in self.processes() for task in leftovers.tasks(pid)]
+        if not tasks:
+            return False
+        if all(fields and fields[0] == "T" for fields in map(leftovers.stat_fields, tasks)):
             return True
         cgroups = self.cgroups()
         v1 = cgroups.get("freezer", Path("/")) / "freezer.state"

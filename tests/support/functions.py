@@ -8,7 +8,7 @@ import uuid
 import zipfile
 from pathlib import Path
 
-from support.service import ROLE, RUNTIMES, TARGET
+from support.service import PATIENCE_S, ROLE, RUNTIMES, TARGET
 
 SOURCES = Path(__file__).resolve().parent.parent / "functions"
 HANDLERS = {"python": "app.handler", "nodejs": "index.handler", "provided": "bootstrap", "java": "Smoke::handle"}
@@ -76,7 +76,8 @@ class Answer:
 
 
 class Function:
-    """A function of one service and scope."""
+    """A function of one service and scope. Its timeout is generous unless told otherwise, for a machine that is busy; None
+    leaves it out."""
 
     def __init__(self, service, code, runtime="python3.11", account="test", region="us-east-1", **settings):
         self.service, self.scope = service, {"account": account, "region": region}
@@ -85,6 +86,9 @@ class Function:
         self.runtime = runtime
         if isinstance(code, str):
             code = source(code, runtime)
+        settings = {"Timeout": PATIENCE_S, **settings}
+        if settings["Timeout"] is None:
+            del settings["Timeout"]
         self.created = self.client.create_function(
             FunctionName=self.name,
             Runtime=runtime,

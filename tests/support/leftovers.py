@@ -8,6 +8,9 @@ import os
 import time
 from pathlib import Path
 
+# How long the kernel may take to tear down what nobody uses any more: a bound on waiting, not a measurement.
+GONE_S = 30
+
 
 def stat_fields(pid):
     """Fields of /proc/PID/stat after the command's name, or None."""
@@ -15,6 +18,46 @@ def stat_fields(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
+
+
+def name(pid):
+    """What the process calls itself, or None."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().rstrip("\n")
+    except OSError:
+        return None
+
+
+def command_line(pid):
+    """The process's command line; empty when it has gone meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def cgroups(pid):
+    """The process's /proc/PID/cgroup; empty when it has gone meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return ""
+
+
+def tasks(pid):
+    """A process's threads; none when it has gone meanwhile."""
+    try:
+        return os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+
+
+def descriptors(pid):
+    """How many descriptors a process has; none when it has gone meanwhile."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
 
 
 def descendants(pid):
@@ -40,24 +83,40 @@ def namespace(pid, kind="net"):
         return None
 
 
+def namespaces(pids):
+    """{network namespace: a process in it} of those that are not this process's own."""
+    own = namespace("self")
+    return {name: pid for pid in pids if (name := namespace(pid)) not in (None, own)}
+
+
+def instance_of(data):
+    """The id that a service's control groups carry, or None."""
+    files = (Path(data) / "instance", Path(data) / "instance-id")
+    return next((file.read_text().strip() for file in files if file.is_file()), None)
+
+
 class Traces:
-    """What belongs to a service at one moment, to look for later."""
+    """What belongs to a service at one moment, to look for later, once: `left`."""
 
     def __init__(self, pid, data):
         self.data = str(data)
         self.processes = descendants(pid)
-        self.namespaces = {namespace(p) for p in self.processes} - {None, namespace("self")}
-        self.instance = next(
-            (f.read_text().strip() for f in (Path(data) / "instance", Path(data) / "instance-id") if f.is_file()), None
-        )
+        self.namespaces, self.instance, self.held = {}, instance_of(data), []
+        for name, one in namespaces(self.processes).items():
+            try:
+                # The kernel gives the number of a namespace that has gone to the next one it makes, whoever's that is.
+                self.held.append(open(f"/proc/{one}/ns/net"))
+                self.namespaces[name] = one
+            except OSError:
+                pass  # gone with its process
 
-    def _look(self, ignore_cgroups):
+    def _look(self):
         found = []
         for pid, start in self.processes.items():
             fields = stat_fields(pid)
             # A zombie is not ours to reap: its parent died with it.
             if fields and fields[19] == start and fields[0] not in "ZX":
-                found.append(f"process {pid}: {Path(f'/proc/{pid}/cmdline').read_bytes()!r}")
+                found.append(f"process {pid}: {command_line(pid)!r}")
         for entry in os.listdir("/proc"):
             if entry.isdigit() and namespace(entry) in self.namespaces:
                 found.append(f"network namespace held by process {entry}")
@@ -70,30 +129,33 @@ class Traces:
                     found.append(f"loop device {backing}")
             except OSError:
                 pass
-        if self.instance and not ignore_cgroups:
+        if self.instance:
             for directory, names, _ in os.walk("/sys/fs/cgroup"):
                 found += [f"cgroup {directory}/{name}" for name in names if self.instance in name]
         return found
 
-    def left(self, ignore_cgroups=False):
-        """What is left. The kernel tears some things down a moment after the last process went: it gets a few seconds."""
-        deadline = time.monotonic() + 5
-        while found := self._look(ignore_cgroups):
-            if time.monotonic() > deadline:
-                return found
-            time.sleep(0.02)
-        return []
+    def left(self, ignore=()):
+        """What is left, but for what the words in `ignore` begin. The kernel tears some things down a moment after the last
+        process went: it gets a few seconds."""
+        deadline = time.monotonic() + GONE_S
+        try:
+            while found := [one for one in self._look() if not one.startswith(tuple(ignore))]:
+                if time.monotonic() > deadline:
+                    return found
+                time.sleep(0.02)
+            return []
+        finally:
+            for one in self.held:
+                one.close()
 
 
 def holdings(pid, data):
     """What a service holds beyond itself, counted."""
-    below, traces = descendants(pid), Traces(pid, data)
+    below, instance = descendants(pid), instance_of(data)
     return {
         "processes": len(below),
-        "descriptors": sum(len(os.listdir(f"/proc/{one}/fd")) for one in below if os.path.exists(f"/proc/{one}/fd")),
-        "namespaces": len(traces.namespaces),
+        "descriptors": sum(map(descriptors, below)),
+        "namespaces": len(namespaces(below)),
         "mounts": sum(str(data) in line for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-        "cgroups": sum(
-            traces.instance in name for _, names, _ in os.walk("/sys/fs/cgroup") for name in names if traces.instance
-        ),
+        "cgroups": sum(instance in name for _, names, _ in os.walk("/sys/fs/cgroup") for name in names if instance),
     }
