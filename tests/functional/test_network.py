@@ -4,12 +4,13 @@ Services run on the host of a World; nothing touches the machine's own network.
 """
 
 import json
+import os
 import socket
 import threading
-from pathlib import Path
 
 import pytest
 
+from support import leftovers
 from support.functions import Function
 from support.service import NotStarted, Service, wait_for
 from support.world import DNS, HOST, WEB, World, run
@@ -258,14 +259,14 @@ def test_a_killed_service_is_swept_by_its_next_start(world, nat):
     assert (tables(), routes()) == others
 
 
-def test_nat_that_cannot_be_had(world):
+def test_nat_that_cannot_be_had(world, tmp_path):
     run("ip", "-n", world.host, "route", "add", "blackhole", "10.77.0.0/16")
     try:
-        groups = set(Path("/sys/fs/cgroup").glob("*/hearth-*")) | set(Path("/sys/fs/cgroup").glob("hearth-*"))
         with pytest.raises(NotStarted, match=r"use 10\.77\.16\.0/20 while this host routes 10\.77\.0\.0/16"):
-            Service("--network-range", "10.77.16.0/20", network="nat")
-        left = set(Path("/sys/fs/cgroup").glob("*/hearth-*")) | set(Path("/sys/fs/cgroup").glob("hearth-*"))
-        assert left <= groups, "a start that fails leaves nothing"
+            Service("--network-range", "10.77.16.0/20", data=tmp_path, network="nat")
+        instance = leftovers.instance_of(tmp_path)
+        groups = [name for _, names, _ in os.walk("/sys/fs/cgroup") for name in names]
+        assert instance and not [name for name in groups if instance in name], "a start that fails leaves nothing"
         with Service("--network-range", "10.77.16.0/20", network=None) as fallen_back:
             assert " · network isolated · " in fallen_back.lines[0]
             assert "functions reach nothing outside: use 10.77.16.0/20" in fallen_back.errors()

@@ -165,7 +165,7 @@ async fn an_end_of_any_kind_gives_the_place_back() {
         }
         ExitStatus::Code(0)
     }));
-    stage.function = Arc::new(FunctionVersion { timeout_s: 1, ..function() });
+    stage.function = Arc::new(FunctionVersion { timeout_s: 3, ..function() });
     let stage = Arc::new(stage);
     stage.worker.reserve(&stage.function.key, Some(1));
     for event in ["null", "\"crash\"", "\"crash\"", "null", "\"hang\"", "null"] {

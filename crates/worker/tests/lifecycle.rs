@@ -71,15 +71,15 @@ async fn a_timeout_resets_and_the_next_invocation_pays_the_init() {
         }
         format!("{}", runtime.launch)
     }));
-    stage.function = Arc::new(FunctionVersion { timeout_s: 1, ..function() });
+    stage.function = Arc::new(FunctionVersion { timeout_s: 3, ..function() });
     assert_eq!(stage.invoke("null").await.unwrap().payload, "1");
     let late = stage.invoke_to_the_end(r#""hang""#).await;
     assert!(late.function_error);
     let payload = String::from_utf8(late.payload.to_vec()).unwrap();
     assert!(payload.starts_with(r#"{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: "#), "{payload}");
-    assert!(payload.ends_with(r#"Error: Task timed out after 1.00 seconds"}"#), "{payload}");
+    assert!(payload.ends_with(r#"Error: Task timed out after 3.00 seconds"}"#), "{payload}");
     let report = stage.logs.last("REPORT");
-    assert!(report.contains("\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\t"), "{report}");
+    assert!(report.contains("\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\t"), "{report}");
     assert!(report.ends_with("\tStatus: timeout\t\n"), "{report}");
     let next = stage.invoke_to_the_end("null").await;
     assert_eq!(next.payload, "2", "a second launch in the same environment");

@@ -149,7 +149,7 @@ async fn a_timeout_in_the_middle_cuts_it_off() {
         runtime.piece("part");
         runtime.hang()
     }));
-    stage.function = Arc::new(FunctionVersion { timeout_s: 1, ..function() });
+    stage.function = Arc::new(FunctionVersion { timeout_s: 3, ..function() });
     let (pieces, call) = stage.stream("1");
     assert_eq!(rest(pieces).await, "part");
     let ended = call.await.unwrap();
