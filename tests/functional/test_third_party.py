@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from support.functions import REPORT, Function, zipped
+from support.functions import Function, zipped
 from support.service import HEARTH, ROOT, wait_for
 
 # Installing is in it.
@@ -123,20 +123,24 @@ def test_an_extension_writes_spans_after_each_answer_or_at_the_end(traced, mode)
 
 
 def measured(made, what):
-    """The values of one attribute in the metrics that the extension has written, each once, in order."""
-    found = [
-        attribute["value"]
-        for line in made.log().splitlines()
-        if line.startswith('[{"resourceMetrics"')
-        for group in json.loads(line)
-        for resource in group["resourceMetrics"]
-        for library in resource["instrumentationLibraryMetrics"]
-        for metric in library["metrics"]
-        for point in (metric.get("sum") or metric["histogram"])["dataPoints"]
-        for attribute in point["attributes"]
-        if attribute["key"] == what
-    ]
-    return list(dict.fromkeys(value for wrapped in found for value in wrapped.values()))
+    """{request: value} of one attribute in the metrics that the extension has written, in the order in which they came."""
+    found = {}
+    for line in made.log().splitlines():
+        if not line.startswith('[{"resourceMetrics"'):
+            continue
+        points = [
+            point
+            for group in json.loads(line)
+            for resource in group["resourceMetrics"]
+            for library in resource["instrumentationLibraryMetrics"]
+            for metric in library["metrics"]
+            for point in (metric.get("sum") or metric["histogram"])["dataPoints"]
+        ]
+        for point in points:
+            values = {one["key"]: next(iter(one["value"].values())) for one in point["attributes"]}
+            if what in values:
+                found[values["faas.execution"]] = values[what]
+    return found
 
 
 def test_an_extension_of_a_layer_measures_by_what_the_platform_says(extended):
@@ -148,13 +152,13 @@ def test_an_extension_of_a_layer_measures_by_what_the_platform_says(extended):
     assert "EXTENSION\tName: otel-extension\tState: Ready\tEvents: [INVOKE, SHUTDOWN]" in log
     traces = [line for line in log.splitlines() if line.startswith('[{"resourceSpans"')]
     assert [answer.request_id in line for answer, line in zip(answers, traces, strict=True)] == [True] * 3
-    assert measured(extended, "faas.execution") == [answer.request_id for answer in answers]
-    reports = [REPORT.search(line) for line in log.splitlines() if line.startswith("REPORT")]
-    # Two requests may cost the same.
-    billed = list(dict.fromkeys(int(report["billed"]) for report in reports))
+    requests = [answer.request_id for answer in answers]
+    assert list(measured(extended, "faas.execution")) == requests
+    reports = {one["id"]: one for one in (answer.report for answer in answers)}
+    billed = {request: int(report["billed"]) for request, report in reports.items()}
     extended.environment("Idle")
     extended.configure(Description="the next one")
     wait_for("the last report", lambda: measured(extended, "faas.billed_duration") == billed)
     # Of three decimals, REPORT shows two.
-    durations = [float(report["duration"]) for report in reports]
+    durations = {request: float(report["duration"]) for request, report in reports.items()}
     assert measured(extended, "faas.duration") == pytest.approx(durations, abs=0.0051)
