@@ -12,6 +12,9 @@ use hyper_util::rt::TokioIo;
 use std::time::Instant;
 use tokio::net::TcpStream;
 
+/// Points of a distribution, evenly spaced by nines: 0, 20.6, 36.9 … 90 … 99 … 99.9 %.
+const QUANTILES: u32 = 31;
+
 #[derive(Clone)]
 struct Target {
     address: String,
@@ -62,6 +65,8 @@ async fn main() -> Result<()> {
     let seconds = started.elapsed().as_secs_f64();
     latencies.sort_by(f64::total_cmp);
     let at = |share: f64| latencies.get(((latencies.len() - 1) as f64 * share) as usize).copied();
+    let share = |tenths: u32| 1.0 - 0.1_f64.powf(f64::from(tenths) / 10.0);
+    let quantiles: Vec<_> = (0..QUANTILES).map(|tenths| (share(tenths), at(share(tenths)))).collect();
     println!(
         "{}",
         serde_json::json!({
@@ -69,6 +74,7 @@ async fn main() -> Result<()> {
             "p50_us": at(0.5),
             "p99_us": at(0.99),
             "max_us": at(1.0),
+            "quantiles_us": quantiles,
             "per_second": latencies.len() as f64 * 1.1 / seconds,
         })
     );

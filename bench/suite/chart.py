@@ -2,6 +2,8 @@
 
 from html import escape
 
+from suite import distribution
+
 WIDTH, LABEL, BAR, GAP = 860, 330, 16, 6
 COLOURS = {"baseline": "#9aa5b1", "p50": "#2b6cb0", "p99": "#90cdf4"}
 
@@ -56,8 +58,10 @@ def charts(result):
     for runtime, row in result["burst"].items():
         burst.append((f"{runtime}: as many interpreters alone", [("baseline", row["baseline"]["p50"])]))
         burst += [(f"{runtime}: {mode}", pair(one)) for mode, one in row["modes"].items()]
+    latency = {name: one["quantiles_us"] for name, one in result["warm"].items()}
     packages = [(label, pair(one)) for label, one in result["packages"].items()]
     yield "cold", bars("Cold start, from request to response through HTTP", "ms", cold)
     yield "warm", bars("Warm invoke through HTTP, frozen between invokes", "µs", warm)
+    yield "latency", distribution.curves("Warm invoke: how many are how slow", "µs", latency)
     yield "burst", bars("30 cold starts at once, until the last handler runs", "ms", burst)
     yield "packages", bars("Cold start by package", "ms", packages)
