@@ -1,10 +1,16 @@
 """Where there is no room for one more environment, an invocation is throttled as on AWS, and nothing is lost: descriptors,
 namespaces, memory."""
 
+import contextlib
 import os
+import resource
+import signal
+import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -120,3 +126,25 @@ def test_what_waits_goes_first(services, tmp_path):
     meminfo.write_text(plenty)
     assert outcome(made, {}) == DONE
     assert outcome(other, {})[0] == 200
+
+
+def test_a_burst_of_connections_waits(services):
+    """More than most servers let wait, all made before the first is accepted: none is reset."""
+    count = 2_000
+    if int(Path("/proc/sys/net/core/somaxconn").read_text()) < count:
+        pytest.skip("this host lets fewer connections wait")
+    service = services("--pool", "off")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    address = urlsplit(service.endpoint)
+    request = f"GET /_hearth/environments HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n".encode()
+    with contextlib.ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        service.process.send_signal(signal.SIGSTOP)
+        stack.callback(service.process.send_signal, signal.SIGCONT)
+        waiting = []
+        for _ in range(count):
+            waiting.append(stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=60)))
+            waiting[-1].sendall(request)
+        service.process.send_signal(signal.SIGCONT)
+        assert {one.recv(12) for one in waiting} == {b"HTTP/1.1 200"}

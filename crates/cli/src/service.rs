@@ -18,12 +18,13 @@ use hearth_sandbox::{Capabilities, Sandboxes, Support};
 use hearth_store::embedded::EmbeddedStore;
 use hearth_worker::{Worker, WorkerConfig};
 use rustix::process::Resource;
+use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -34,6 +35,9 @@ pub(crate) const DRAIN: Duration = Duration::from_secs(7);
 const ANSWERING: Duration = Duration::from_secs(1);
 /// What the rest of a stop may take (ours): shutting down environments and removing what they leave.
 const CLEANUP: Duration = Duration::from_millis(2_500);
+/// Connections that may wait to be accepted (ours; `net.core.somaxconn` of today's kernels): while a thousand environments
+/// start, nobody is accepted for a while, and who does not fit is reset.
+const BACKLOG: u32 = 4_096;
 /// See [`usual_pool_mb`].
 const POOL_MB_MOST: u64 = 1_024;
 /// Exit code after a second signal, as a shell reports a process killed by SIGINT.
@@ -94,6 +98,13 @@ pub(crate) fn allow_all_descriptors() {
     }
 }
 
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// A service that accepts requests.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -126,8 +137,7 @@ impl Service {
             })
             .await?,
         );
-        let listener =
-            TcpListener::bind(settings.listen).await.with_context(|| format!("listen on {}", settings.listen))?;
+        let listener = listen(settings.listen).with_context(|| format!("listen on {}", settings.listen))?;
         let address = listener.local_addr().context("read the port that was picked")?;
         let config = ProcessConfig { data, instance: store.instance().to_owned(), network: settings.network };
         let sandboxes = blocking(move || ProcessSandboxes::start(config).context("start the sandboxes")).await?;
