@@ -5,9 +5,11 @@ import os
 import re
 from pathlib import Path
 
-from support.leftovers import Traces, descendants
+from support.leftovers import descendants, instance_of, tasks
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs/performance.md"
+# The state of a listening socket in the kernel's table.
+LISTENS = "0A"
 KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 
 
@@ -25,8 +27,25 @@ def descriptors(pid):
     return found
 
 
+def clients(service):
+    """The service's ends of connections to its front door: whose client has gone, they are there for a moment longer."""
+    listening = int(service.endpoint.rpartition(":")[2])
+    rows = [line.split() for line in Path(f"/proc/{service.process.pid}/net/tcp").read_text().splitlines()[1:]]
+    ends = [row for row in rows if int(row[1].rpartition(":")[2], 16) == listening and row[3] != LISTENS]
+    return {f"socket:[{row[9]}]" for row in ends}
+
+
 def threads(pid):
-    return len(os.listdir(f"/proc/{pid}/task"))
+    return len(tasks(pid))
+
+
+def namespaces(pid):
+    """Those that a process is in; none when it has gone meanwhile."""
+    found = set()
+    for kind in KINDS:
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(f"/proc/{pid}/ns/{kind}"))
+    return found
 
 
 def backing_files():
@@ -42,16 +61,17 @@ def footprint(service):
     """{what: how much of it}, in the words of docs/performance.md."""
     pid, data = service.process.pid, str(service.data)
     below = [one for one in descendants(pid) if one != pid]
-    instance = Traces(pid, service.data).instance
+    instance = instance_of(service.data)
+    known = clients(service)
     held = descriptors(pid)
-    namespaces = {os.readlink(f"/proc/{one}/ns/{kind}") for one in below for kind in KINDS}
+    held = [what for what in held if what not in known]
     return {
         "descriptors of the service": len(held),
         "of these, sockets": sum(what.startswith("socket:") for what in held),
         "threads of the service": threads(pid),
         "processes": len(below),
         "threads in them": sum(map(threads, below)),
-        "namespaces": len(namespaces),
+        "namespaces": len(set().union(*map(namespaces, below))),
         "directories of control groups": sum(
             f"hearth-{instance}/" in f"{where}/" for where, _, _ in os.walk("/sys/fs/cgroup")
         ),
