@@ -146,7 +146,7 @@ threading.Thread(target=spin, daemon=True).start()
     service.invoke(name, {"run": run})
     environment = service.environment(name, "Idle")
     wait_for("the kernel to say frozen", environment.frozen)
-    before = environment.cpu_ns()
+    before = wait_for("it to stand still", environment.stands_still)
     time.sleep(2)
     assert environment.cpu_ns() == before
     gap, invokes = service.invoke(name, {"run": "answer = state['gap'], state['invokes']"})[0]
