@@ -91,7 +91,7 @@ def test_nothing_is_held_of_those_that_were_given_away(services):
             list(pool.map(lambda _: made.invoke({"sleep": 0.2}), range(5)))
         wait_for("all to idle away", lambda: not service.environments())
         ready = sum(kind["ready"] for kind in settled(service))
-        return ready, leftovers.holdings(service.process.pid, service.data)
+        return ready, leftovers.holdings(service)
 
     bursts = [burst()]
 

@@ -5,34 +5,15 @@ import os
 import re
 from pathlib import Path
 
-from support.leftovers import descendants, instance_of, tasks
+from support.leftovers import connections, descendants, descriptors, instance_of, tasks
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs/performance.md"
-# The state of a listening socket in the kernel's table.
-LISTENS = "0A"
 KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 
 
 def links(pid):
     """Links of the network that a process is in, those of no service included."""
     return sum(":" in line for line in Path(f"/proc/{pid}/net/dev").read_text().splitlines())
-
-
-def descriptors(pid):
-    """What each descriptor of a process is."""
-    found = []
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
-    return found
-
-
-def clients(service):
-    """The service's ends of connections to its front door: whose client has gone, they are there for a moment longer."""
-    listening = int(service.endpoint.rpartition(":")[2])
-    rows = [line.split() for line in Path(f"/proc/{service.process.pid}/net/tcp").read_text().splitlines()[1:]]
-    ends = [row for row in rows if int(row[1].rpartition(":")[2], 16) == listening and row[3] != LISTENS]
-    return {f"socket:[{row[9]}]" for row in ends}
 
 
 def threads(pid):
@@ -62,9 +43,8 @@ def footprint(service):
     pid, data = service.process.pid, str(service.data)
     below = [one for one in descendants(pid) if one != pid]
     instance = instance_of(service.data)
-    known = clients(service)
-    held = descriptors(pid)
-    held = [what for what in held if what not in known]
+    clients = connections(service)
+    held = [what for what in descriptors(pid) if what not in clients]
     return {
         "descriptors of the service": len(held),
         "of these, sockets": sum(what.startswith("socket:") for what in held),

@@ -4,10 +4,13 @@ Everything is told by what belongs to that one service (its descendants while it
 id), so that other services on the machine do not disturb the verdict.
 """
 
+import contextlib
 import os
 import time
 from pathlib import Path
 
+# The state of a listening socket in the kernel's table.
+LISTENS = "0A"
 # How long the kernel may take to tear down what nobody uses any more: a bound on waiting, not a measurement.
 GONE_S = 30
 
@@ -53,11 +56,22 @@ def tasks(pid):
 
 
 def descriptors(pid):
-    """How many descriptors a process has; none when it has gone meanwhile."""
-    try:
-        return len(os.listdir(f"/proc/{pid}/fd"))
-    except OSError:
-        return 0
+    """What each descriptor of a process is; none when it has gone meanwhile."""
+    found = []
+    with contextlib.suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return found
+
+
+def connections(service):
+    """The service's ends of connections to its front door, as descriptors show them. How many there are is up to its clients,
+    and those that say nothing stay for a minute."""
+    port = int(service.endpoint.rpartition(":")[2])
+    rows = [line.split() for line in Path(f"/proc/{service.process.pid}/net/tcp").read_text().splitlines()[1:]]
+    ends = [row for row in rows if int(row[1].rpartition(":")[2], 16) == port and row[3] != LISTENS]
+    return {f"socket:[{row[9]}]" for row in ends}
 
 
 def descendants(pid):
@@ -149,12 +163,13 @@ class Traces:
                 one.close()
 
 
-def holdings(pid, data):
-    """What a service holds beyond itself, counted."""
-    below, instance = descendants(pid), instance_of(data)
+def holdings(service):
+    """What a service holds beyond itself, its clients apart, counted."""
+    data = service.data
+    below, instance, clients = descendants(service.process.pid), instance_of(data), connections(service)
     return {
         "processes": len(below),
-        "descriptors": sum(map(descriptors, below)),
+        "descriptors": sum(what not in clients for pid in below for what in descriptors(pid)),
         "namespaces": len(namespaces(below)),
         "mounts": sum(str(data) in line for line in Path("/proc/self/mountinfo").read_text().splitlines()),
         "cgroups": sum(instance in name for _, names, _ in os.walk("/sys/fs/cgroup") for name in names if instance),
