@@ -50,6 +50,11 @@ def show(result):
     for name, one in result["density"].items():
         print(f"  {name:<{LABEL - 2}}{one['whole_kib']:>10.0f}{one['own_kib']:>10.0f}{one['beyond_kib']:>19.0f}")
     targets.show(result)
+    took = result["took_s"]
+    print(
+        f"\ntook {sum(took.values()) / 60:.0f} min: "
+        + ", ".join(f"{part} {seconds:.0f} s" for part, seconds in took.items())
+    )
 
 
 def ratio(figures, baseline):
