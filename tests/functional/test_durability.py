@@ -1,6 +1,7 @@
 """Stops, restarts, kills: what was acknowledged is there afterwards, and nothing of ours is left behind."""
 
 import json
+import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ import pytest
 
 from support import leftovers
 from support.functions import Function, zipped
-from support.service import NotStarted, Service, wait_for
+from support.service import PATIENCE_S, NotStarted, Service, wait_for
 
 CODE = zipped({"app.py": "import os\ndef handler(event, context): print('ran'); return os.environ.get('SIDE')"})
 
@@ -195,6 +196,20 @@ def test_second_signal_ends_it_at_once(services):
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=60) != 0
         assert running.exception() is not None or running.result().error
+
+
+def test_a_stop_that_cannot_be_finished_ends_all_the_same(services):
+    """Within its time, with an error; whatever does not obey is the next start's."""
+    service = services("--drain", "100ms")
+    Function(service, "probe.py").invoke()
+    below = leftovers.descendants(service.process.pid)
+    spawners = [pid for pid in below if leftovers.stat_fields(pid)[1] == str(service.process.pid)]
+    assert spawners
+    for pid in spawners:
+        os.kill(pid, signal.SIGSTOP)
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(timeout=PATIENCE_S) == 1
+    assert "the next start removes what is left" in service.errors()
 
 
 def test_thirty_environments_are_all_gone_after_a_stop(services):

@@ -44,17 +44,17 @@ impl Cli {
         match self.command {
             Command::Up(args) => {
                 privilege::acquire()?;
-                executor()?.block_on(up::run(args, output))
+                execute(up::run(args, output))
             }
-            Command::Deploy(args) => executor()?.block_on(deploy::run(args, output)),
+            Command::Deploy(args) => execute(deploy::run(args, output)),
             Command::Dev(args) => {
                 let place = dev::prepare(&args)?;
-                executor()?.block_on(dev::run(args, place, output))
+                execute(dev::run(args, place, output))
             }
-            Command::Invoke(args) => executor()?.block_on(invoke::run(args, output)),
-            Command::Logs(args) => executor()?.block_on(logs::run(args, output)),
-            Command::Ps(args) => executor()?.block_on(ps::run(args, output)),
-            Command::Trace(args) => executor()?.block_on(trace::run(args, output)),
+            Command::Invoke(args) => execute(invoke::run(args, output)),
+            Command::Logs(args) => execute(logs::run(args, output)),
+            Command::Ps(args) => execute(ps::run(args, output)),
+            Command::Trace(args) => execute(trace::run(args, output)),
             Command::Runtimes(args) => runtimes::run(args, self.json).map(|()| ExitCode::SUCCESS),
             Command::Doctor(args) => {
                 let rights = if args.looks() { privilege::acquire() } else { Ok(()) };
@@ -63,14 +63,21 @@ impl Cli {
             Command::Demo(args) => {
                 privilege::acquire()?;
                 demo::prepare()?;
-                executor()?.block_on(demo::run(args, output))
+                execute(demo::run(args, output))
             }
         }
     }
 }
 
-fn executor() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the async executor")
+fn execute(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let executor = executor.context("start the async executor")?;
+    let done = executor.block_on(command);
+    if done.is_err() {
+        // What could not be done in time may still be at it, in a thread that would be waited for until it is.
+        executor.shutdown_background();
+    }
+    done
 }
 
 #[cfg(test)]
