@@ -42,7 +42,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use uuid::Uuid;
+
+/// How long an idle environment may take to make room (ours: its extensions have two seconds for their end).
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// What a worker needs to know.
 #[derive(Debug)]
@@ -105,6 +109,21 @@ impl Node {
     /// Whether runtimes that have started wait for functions.
     pub(crate) fn preboots(&self) -> bool {
         self.config.preboot && self.config.sandboxes.can_preboot()
+    }
+
+    /// There is too little of something: those that wait for cold starts go, or, when none do, the environment that has been idle for
+    /// longest. Whether the same may work now. Blocks until they are gone. `sacrifices`: see [`Blanks::give_up`].
+    pub(crate) fn make_room(&self, sacrifices: u64) -> bool {
+        if self.blanks.give_up(sacrifices) {
+            return true;
+        }
+        let Some(environment) = self.pools.take_longest_idle() else { return false };
+        tracing::info!(
+            environment = environment.id,
+            "no room for another environment: the one that was idle for longest goes"
+        );
+        environment.retire();
+        Handle::current().block_on(tokio::time::timeout(LEAVING, environment.gone())).is_ok()
     }
 
     /// Where functions invoke functions, while it is open.
@@ -257,9 +276,9 @@ fn enter(
         Room::Idle(environment) => return Ok(environment),
         Room::New(share) => share,
     };
-    // As many as there can be sandboxes: without a task of its own for each that is too many.
+    // As many as there can be sandboxes, and none that could make room: without a task of its own for each that is too many.
     let most = node.config.sandboxes.most();
-    if node.pools.population() >= most {
+    if node.pools.population() >= most && !node.pools.any_idle() {
         pool.give_back(share);
         return Err(InvokeError::Capacity(format!("there are {most} already, as many as there can be")));
     }

@@ -99,11 +99,19 @@ async fn those_that_wait_go_before_anybody_is_refused() {
 }
 
 #[tokio::test]
+async fn the_idle_go_before_anybody_is_refused() {
+    let stage = stage(None);
+    stage.sandboxes.room.store(2, Ordering::SeqCst);
+    let numbers = [cold_start(&stage).await, cold_start(&stage).await, cold_start(&stage).await];
+    assert_eq!(numbers, [0, 1, 2]);
+    assert_eq!((stage.sandboxes.ended.load(Ordering::SeqCst), stage.worker.list().len()), (1, 2));
+}
+
+#[tokio::test]
 async fn who_finds_no_room_is_throttled() {
     let stage = stage(None);
-    stage.sandboxes.room.store(1, Ordering::SeqCst);
-    cold_start(&stage).await;
     let refused = async || stage.worker.invoke(Arc::new(function()), invocation("{}", false)).await.err();
+    stage.sandboxes.room.store(0, Ordering::SeqCst);
     assert!(matches!(refused().await, Some(InvokeError::Capacity(_))));
     // Found out when its runtime is to be started.
     stage.sandboxes.room.store(usize::MAX, Ordering::SeqCst);

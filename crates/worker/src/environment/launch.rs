@@ -20,6 +20,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// How often room is made for one environment (ours: one that goes may not be enough).
+const MAKING_ROOM: usize = 16;
+
 /// An environment's parts, before anything runs in it.
 pub(super) struct Made {
     pub(super) sandbox: Arc<dyn Sandbox>,
@@ -34,8 +37,8 @@ pub(super) struct Made {
     pub(super) tree: RuntimeTree,
 }
 
-/// Takes a blank sandbox and assigns it to the function; if there is too little of something, in the place of those that wait.
-/// Blocks for some milliseconds, most of them if none was ready.
+/// Takes a blank sandbox and assigns it to the function; if there is too little of something, in the place of those that wait
+/// or are idle. Blocks for some milliseconds, most of them if none was ready.
 pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
     let tree = node.runtime(&function.runtime).map_err(|error| match is_shortage(&error) {
         true => failed(&error),
@@ -45,10 +48,13 @@ pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<
     let (process, kind) = plan(node, function, &tree, &log_stream).map_err(|error| failed(&error))?;
     let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
     let outfit = || outfit(node, function, &kind, &directories, &log_stream);
-    let sacrifices = node.blanks.sacrifices();
-    let outfitted = match outfit() {
-        Err(error) if is_shortage(error.as_ref()) && node.blanks.give_up(sacrifices) => outfit(),
-        outfitted => outfitted,
+    let mut turns = 0..MAKING_ROOM;
+    let outfitted = loop {
+        let sacrifices = node.blanks.sacrifices();
+        match outfit() {
+            Err(error) if is_shortage(error.as_ref()) && turns.next().is_some() && node.make_room(sacrifices) => {}
+            outfitted => break outfitted,
+        }
     };
     let Outfit { blank: Blank { sandbox, events }, starting, sockets, log } =
         outfitted.map_err(|error| failed(error.as_ref()))?;

@@ -36,7 +36,7 @@ use uuid::Uuid;
 /// A handle, cheap to share. The task behind it ends when the environment is gone.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    id: String,
+    pub(crate) id: String,
     function: Arc<FunctionVersion>,
     /// Unbounded, and bounded all the same: there are few connections, each waits for its answer before it may send
     /// again, a body is read only for the invocation that runs, and an environment takes one invocation at a time.
@@ -239,6 +239,16 @@ impl Environment {
     /// End now.
     pub(crate) fn stop(&self) {
         self.tell(Message::Stop);
+    }
+
+    /// Returns when it is gone, and everything of it given back.
+    pub(crate) async fn gone(&self) {
+        self.mailbox.closed().await;
+    }
+
+    /// Since when it has been idle, if it is; the latest moment there is if not.
+    pub(crate) fn idle_since(&self) -> Moment {
+        self.seen().idle_since.unwrap_or(Moment(u64::MAX))
     }
 
     /// A task that has ended needs to hear nothing more.

@@ -261,6 +261,11 @@ impl FunctionPool {
         true
     }
 
+    /// The least recently used of those that are idle.
+    pub(super) fn longest_idle(&self) -> Option<Arc<Environment>> {
+        self.state().idle.first().cloned()
+    }
+
     /// Takes it off the stack; false when an invocation has been placed on it meanwhile.
     pub(crate) fn withdraw(&self, environment: &Arc<Environment>) -> bool {
         let mut state = self.state();

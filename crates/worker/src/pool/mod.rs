@@ -75,6 +75,24 @@ impl Pools {
         self.pools().iter().flat_map(|pool| pool.all()).collect()
     }
 
+    /// Whether any environment is idle.
+    pub(crate) fn any_idle(&self) -> bool {
+        self.pools().iter().any(|pool| pool.longest_idle().is_some())
+    }
+
+    /// Takes the one off its stack that has been idle for longest, whosever it is: it gets no invocation any more.
+    pub(crate) fn take_longest_idle(&self) -> Option<Arc<Environment>> {
+        let pools = self.pools();
+        loop {
+            let idle = pools.iter().filter_map(|pool| Some((pool, pool.longest_idle()?)));
+            let (pool, environment) = idle.min_by_key(|(_, environment)| environment.idle_since())?;
+            // An invocation may have been faster.
+            if pool.withdraw(&environment) {
+                return Some(environment);
+            }
+        }
+    }
+
     /// Ends the environments of these incarnations, each when it is free.
     pub(crate) fn retire(&self, key: &FunctionKey, incarnations: &[Uuid]) {
         self.of(key).retire(incarnations);
