@@ -213,7 +213,8 @@ fn log_stream_name(function: &FunctionVersion, id: &str) -> String {
 pub(super) fn failed(error: &(dyn Error + 'static)) -> InvokeError {
     let text = chain(error);
     if is_shortage(error) {
-        tracing::warn!(error = text, "no room for another execution environment: throttled");
+        // Not louder: whoever is refused tries again at once.
+        tracing::info!(error = text, "no room for another execution environment: throttled");
         return InvokeError::Capacity(text);
     }
     tracing::error!(error = text, "an execution environment could not be made");
