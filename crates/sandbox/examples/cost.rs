@@ -62,7 +62,6 @@ fn one(
         arguments: vec!["sleep".to_owned(), "1000".to_owned()],
         environment: BTreeMap::new(),
         log_variable: None,
-        prebooted: false,
     };
     let begin = Instant::now();
     let started = sandbox.start(&sleeper)?;

@@ -73,7 +73,7 @@ pub trait Sandbox: Send + Sync + Debug {
     /// [`SandboxError`]
     fn start_ahead(&self) -> Result<(), SandboxError>;
 
-    /// Gives the blank sandbox its function: limits and mounts. Once, ever. Blocks for about a millisecond.
+    /// Gives the blank sandbox its function: limits and mounts. Once, ever. Blocks for some hundred microseconds.
     ///
     /// # Errors
     ///
@@ -81,13 +81,16 @@ pub trait Sandbox: Send + Sync + Debug {
     fn assign(&self, assignment: &Assignment) -> Result<(), SandboxError>;
 
     /// Starts a process of the function (uid 993, all limits, cwd `/var/task`). Blocks until it runs or cannot. The
-    /// [`SandboxEvent::Exited`] of one that ends at once can come before this returns. Thaws first if need be. See
-    /// [`ProcessSpec::prebooted`].
+    /// [`SandboxEvent::Exited`] of one that ends at once can come before this returns. Thaws first if need be.
     ///
     /// # Errors
     ///
     /// [`SandboxError::NoProgram`] when none of the candidates exists or can be executed.
     fn start(&self, process: &ProcessSpec) -> Result<StartedProcess, SandboxError>;
+
+    /// The process that waits since [`Sandbox::preboot`] becomes this one, at once and without blocking; `None` if none waits
+    /// any more. Programs and log are those that it was started with.
+    fn start_waiting(&self, process: &ProcessSpec) -> Option<StartedProcess>;
 
     /// Kills everything but PID 1; [`SandboxEvent::Empty`] follows when nothing is left. Thaws first if need be.
     ///
@@ -186,9 +189,6 @@ pub struct ProcessSpec {
     pub environment: BTreeMap<String, String>,
     /// If it is to have a pipe for its log beside standard output and error: the variable that tells it the number.
     pub log_variable: Option<String>,
-    /// Whether a process that waits since [`Sandbox::preboot`] becomes this one, if it still waits. Programs and log are then
-    /// those that it was started with.
-    pub prebooted: bool,
 }
 
 /// A process that waits for what it is to become.

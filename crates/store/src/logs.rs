@@ -1,5 +1,5 @@
 //! The trait of log groups, streams and events. Calls block on the file system: from an async task, only `append` is
-//! short enough to be called directly.
+//! short enough to be called directly, and `open` where the group is there and nothing else is done meanwhile.
 
 use crate::StoreError;
 use hearth_api::function::Scope;

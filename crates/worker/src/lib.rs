@@ -15,6 +15,7 @@ mod payload;
 mod pool;
 mod preboot;
 mod runtime_api;
+mod runtimes;
 mod telemetry;
 #[cfg(test)]
 mod testing;
@@ -29,13 +30,13 @@ use hearth_api::environments::{
     BlanksStatus, BoxFuture, EnvironmentStatus, Environments, FunctionDoor, Invocation, InvokeError, InvokeResponse,
 };
 use hearth_api::function::{FunctionKey, FunctionVersion};
-use hearth_api::runtime_tree::{self, RuntimeTree, RuntimeTreeError};
 use hearth_api::timeline::{EnvironmentTimeline, Wanted};
 use hearth_core::billing;
 use hearth_sandbox::{Sandboxes, Support};
 use hearth_store::{Logs, Packages};
 use inside::Resolvers;
 use pool::{FunctionPool, Place, Pools, Promise, Room};
+use runtimes::Runtimes;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -85,6 +86,7 @@ pub struct Worker {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) config: WorkerConfig,
+    pub(crate) runtimes: Runtimes,
     pub(crate) pools: Pools,
     pub(crate) blanks: Arc<Blanks>,
     /// What the latest environments that have ended had done.
@@ -99,13 +101,6 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// A runtime that functions can run in.
-    pub(crate) fn runtime(&self, name: &str) -> Result<RuntimeTree, RuntimeTreeError> {
-        let tree = runtime_tree::load(&self.config.runtimes, name)?;
-        tree.check()?;
-        Ok(tree)
-    }
-
     /// Whether runtimes that have started wait for functions.
     pub(crate) fn preboots(&self) -> bool {
         self.config.preboot && self.config.sandboxes.can_preboot()
@@ -149,7 +144,8 @@ impl Worker {
         let (door, draining) = (OnceLock::new(), AtomicBool::new(false));
         let ended = Ended::default();
         let blanks = Blanks::open(&config.sandboxes, clock, config.pool_kib);
-        let node = Node { config, pools, blanks, ended, clock, resolvers, door, draining, tmp_is_memory };
+        let runtimes = Runtimes::new(config.runtimes.clone());
+        let node = Node { config, runtimes, pools, blanks, ended, clock, resolvers, door, draining, tmp_is_memory };
         Self { node: Arc::new(node) }
     }
 
@@ -191,7 +187,7 @@ impl Environments for Worker {
     fn expect(&self, function: Arc<FunctionVersion>) {
         let node = Arc::clone(&self.node);
         tokio::task::spawn_blocking(move || {
-            let Ok(tree) = node.runtime(&function.runtime) else { return };
+            let Ok(tree) = node.runtimes.look_at(&function.runtime) else { return };
             if let Ok((_, kind)) = environment::plan(&node, &function, &tree, "") {
                 node.blanks.expect(&kind);
             }
@@ -199,7 +195,7 @@ impl Environments for Worker {
     }
 
     fn runtime_version(&self, runtime: &str) -> Result<String, String> {
-        self.node.runtime(runtime).map(|tree| tree.version_hash).map_err(|error| error.to_string())
+        self.node.runtimes.look_at(runtime).map(|tree| tree.version_hash.clone()).map_err(|error| error.to_string())
     }
 
     fn list(&self) -> Vec<EnvironmentStatus> {

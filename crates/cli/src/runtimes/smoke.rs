@@ -61,7 +61,6 @@ pub(super) fn invoke(build: &mut Build<'_>) -> anyhow::Result<()> {
         arguments: filled(&build.recipe.arguments),
         environment: build.environment(handler).into_iter().collect(),
         log_variable: None,
-        prebooted: false,
     };
     // In a thread of its own: the caller may itself be part of an executor, which must not be entered twice.
     let build = &*build;

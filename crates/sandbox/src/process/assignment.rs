@@ -1,9 +1,10 @@
 //! The mounts that make a blank sandbox one function's: code, layers, `/tmp`, memory facts.
 //!
-//! They are made detached, by a thread of the worker that ends at once: it enters the sandbox's mount namespace and
-//! nothing else of it, and PID 1 has long lost the right to mount.
+//! They are made detached and attached by a [`Mounter`]. What does not depend on the function is there before it is known:
+//! its `/tmp`, if that is of the usual size.
 
 use super::files::Files;
+use super::mounter::Mounter;
 use super::threads::on_its_own_thread;
 use crate::{Assignment, Launcher, SandboxError};
 use hearth_init::mount::{READ_ONLY, Tree, make_all_private};
@@ -12,18 +13,11 @@ use rustix::mount::{UnmountFlags, unmount};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-/// The sandbox that gets the mounts.
-#[derive(Debug)]
-pub(crate) struct Target<'a> {
-    pub(crate) pidfd: BorrowedFd<'a>,
-    pub(crate) user_namespace: BorrowedFd<'a>,
-}
-
-/// What a preboot has put there already.
+/// What has been put there before there was an assignment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Laid {
-    /// A launcher at `/tmp`.
-    pub(crate) launcher: bool,
+    /// Something at `/tmp`: a launcher, or the `/tmp` of the usual size.
+    pub(crate) tmp: bool,
     /// Memory facts of so many MB.
     pub(crate) memory_mb: Option<u32>,
 }
@@ -31,16 +25,17 @@ pub(crate) struct Laid {
 const TMP: &str = "/tmp";
 const MEMORY_FACTS: &str = "/proc/meminfo";
 
-/// Makes and attaches all of them; `/tmp` comes made.
+/// Makes and attaches all of them; `/tmp` comes made, `None` if the right one is there.
 pub(crate) fn mount(
     files: &Files,
     assignment: &Assignment,
-    tmp: Tree,
+    tmp: Option<Tree>,
     laid: Laid,
-    target: &Target<'_>,
+    user_namespace: BorrowedFd<'_>,
+    mounter: &Mounter,
 ) -> Result<(), SandboxError> {
-    let code = Tree::of(&assignment.code)?.mapped(READ_ONLY, target.user_namespace)?;
-    let mut trees = vec![("/var/task", code), (TMP, tmp)];
+    let code = Tree::of(&assignment.code)?.mapped(READ_ONLY, user_namespace)?;
+    let mut trees = vec![("/var/task", code)];
     match laid.memory_mb {
         None => trees.push((MEMORY_FACTS, memory_facts(files, assignment.memory_mb)?)),
         Some(memory_mb) if memory_mb == assignment.memory_mb => {}
@@ -48,16 +43,27 @@ pub(crate) fn mount(
     }
     match last_of_each(&assignment.layers).as_slice() {
         [] => {}
-        [layer] => trees.push(("/opt", Tree::of(layer)?.mapped(READ_ONLY, target.user_namespace)?)),
-        layers => trees.push(("/opt", merge(files, layers, target.user_namespace)?)),
+        [layer] => trees.push(("/opt", Tree::of(layer)?.mapped(READ_ONLY, user_namespace)?)),
+        layers => trees.push(("/opt", merge(files, layers, user_namespace)?)),
     }
-    inside(target, || {
-        if laid.launcher {
-            // Also while files of it are open.
-            unmount(TMP, UnmountFlags::DETACH).trying(|| "take the launcher away".to_owned())?;
-        }
+    mounter.run(move || {
+        tmp.map_or(Ok(()), |tmp| put_tmp(&tmp, laid))?;
         trees.iter().try_for_each(|(path, tree)| tree.attach(Path::new(path)))
     })
+}
+
+/// Attaches a `/tmp`, in the place of what was laid there.
+pub(crate) fn mount_tmp(tmp: Tree, laid: Laid, mounter: &Mounter) -> Result<Laid, SandboxError> {
+    mounter.run(move || put_tmp(&tmp, laid))?;
+    Ok(Laid { tmp: true, ..laid })
+}
+
+fn put_tmp(tmp: &Tree, laid: Laid) -> Result<(), Failure> {
+    if laid.tmp {
+        // Also while files of it are open.
+        unmount(TMP, UnmountFlags::DETACH).trying(|| "take away what is at /tmp".to_owned())?;
+    }
+    tmp.attach(Path::new(TMP))
 }
 
 /// Attaches what a process needs that is to wait for its function.
@@ -65,28 +71,20 @@ pub(crate) fn mount_launcher(
     files: &Files,
     launcher: Launcher,
     memory_mb: Option<u32>,
-    target: &Target<'_>,
+    user_namespace: BorrowedFd<'_>,
+    mounter: &Mounter,
 ) -> Result<Laid, SandboxError> {
-    let launcher = Tree::of(&files.launcher(launcher)?)?.mapped(READ_ONLY, target.user_namespace)?;
+    let launcher = Tree::of(&files.launcher(launcher)?)?.mapped(READ_ONLY, user_namespace)?;
     let facts = memory_mb.map(|memory_mb| memory_facts(files, memory_mb)).transpose()?;
-    inside(target, || {
+    mounter.run(move || {
         launcher.attach(Path::new(TMP))?;
         facts.iter().try_for_each(|facts| facts.attach(Path::new(MEMORY_FACTS)))
     })?;
-    Ok(Laid { launcher: true, memory_mb })
+    Ok(Laid { tmp: true, memory_mb })
 }
 
 fn memory_facts(files: &Files, memory_mb: u32) -> Result<Tree, SandboxError> {
     Ok(Tree::of(&files.memory_facts(memory_mb)?)?.with(READ_ONLY)?)
-}
-
-/// Does something in the sandbox's mount namespace.
-fn inside(target: &Target<'_>, work: impl FnOnce() -> Result<(), Failure> + Send) -> Result<(), SandboxError> {
-    on_its_own_thread("hearth-mounter", || {
-        sys::unshare(libc::CLONE_FS)?;
-        sys::enter_namespace(target.pidfd, libc::CLONE_NEWNS)?;
-        work()
-    })
 }
 
 /// The layers without those that come again later: an overlay refuses a directory that it has already, and everything in

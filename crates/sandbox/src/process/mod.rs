@@ -16,6 +16,7 @@ mod doctor;
 mod files;
 mod ids;
 mod loop_device;
+mod mounter;
 mod network;
 mod news;
 mod preboot;

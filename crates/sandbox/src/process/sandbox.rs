@@ -1,9 +1,10 @@
 //! One sandbox as the worker drives it.
 
 use super::Shared;
-use super::assignment::{self, Laid, Target};
+use super::assignment::{self, Laid};
 use super::blank::Blank;
 use super::cgroups::{self, Entry, Group};
+use super::mounter::Mounter;
 use super::news::{self, Events, NEWS_BYTES};
 use super::preboot::{self, Waiting};
 use super::spawner::Prepared;
@@ -14,7 +15,7 @@ use crate::{
     Assignment, Preboot, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent, Sockets, StartedProcess, Usage,
 };
 use hearth_api::guest::{FRAME_BYTES, Order, Program, SeatNews};
-use hearth_core::limits::{EPHEMERAL_STORAGE_MB, PROCESSES};
+use hearth_core::limits::EPHEMERAL_STORAGE_MB;
 use hearth_init::channel::{Channel, Received};
 use hearth_init::mount::Tree;
 use hearth_init::{Failure, Trying};
@@ -45,7 +46,8 @@ pub(crate) struct ProcessSandbox {
     /// `/tmp` of the usual size, made while PID 1 was setting itself up.
     tmp: Mutex<Option<Tree>>,
     assigned: AtomicBool,
-    /// What a preboot has mounted, and the process that waits since.
+    /// Who mounts, what it has mounted before there was an assignment, and the process that waits since.
+    mounter: Mutex<Option<Mounter>>,
     laid: Mutex<Laid>,
     waiting: Mutex<Option<Waiting>>,
     /// A seat that was taken ahead of time: its channel and pid.
@@ -75,7 +77,7 @@ impl ProcessSandbox {
         let (assigned, frozen) = (AtomicBool::new(false), AtomicBool::new(false));
         let (shared, sockets, tmp) = (Arc::clone(shared), Mutex::new(Some(sockets)), Mutex::new(Some(tmp)));
         let (meter, data_mb) = (Mutex::default(), OnceLock::new());
-        let (laid, waiting, seat) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let (laid, waiting, seat, mounter) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
         Ok(Self {
             shared,
             number,
@@ -85,6 +87,7 @@ impl ProcessSandbox {
             sockets,
             tmp,
             assigned,
+            mounter,
             laid,
             waiting,
             seat,
@@ -118,8 +121,26 @@ impl ProcessSandbox {
         Ok(())
     }
 
-    fn target(&self) -> Target<'_> {
-        Target { pidfd: self.prepared.pidfd.as_fd(), user_namespace: self.prepared.user_namespace.as_fd() }
+    /// Who mounts, for as long as there may be more to mount.
+    fn take_mounter(&self) -> Result<Mounter, SandboxError> {
+        let ready = self.mounter.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let pidfd = || self.prepared.pidfd.try_clone().trying(|| "keep the pidfd of PID 1".to_owned());
+        ready.map_or_else(|| Mounter::enter(pidfd()?), Ok)
+    }
+
+    /// Does something with who mounts and what there is, and keeps both.
+    fn lay(&self, work: impl FnOnce(Laid, &Mounter) -> Result<Laid, SandboxError>) -> Result<(), SandboxError> {
+        let mut laid = self.laid.lock().unwrap_or_else(PoisonError::into_inner);
+        let mounter = self.take_mounter()?;
+        *laid = work(*laid, &mounter)?;
+        *self.mounter.lock().unwrap_or_else(PoisonError::into_inner) = Some(mounter);
+        Ok(())
+    }
+
+    /// Attaches the usual `/tmp`, which most functions want: there is less to do when they come.
+    fn lay_tmp(&self) -> Result<(), SandboxError> {
+        let Some(tmp) = self.take_tmp() else { return Ok(()) };
+        self.lay(|laid, mounter| assignment::mount_tmp(tmp, laid, mounter))
     }
 
     fn take_waiting(&self) -> Option<Waiting> {
@@ -287,38 +308,41 @@ impl Sandbox for ProcessSandbox {
 
     fn preboot(&self, preboot: &Preboot) -> Result<(), SandboxError> {
         let Preboot { launcher, process, memory_mb } = preboot;
-        let laid = assignment::mount_launcher(&self.shared.files, *launcher, *memory_mb, &self.target())?;
-        *self.laid.lock().unwrap_or_else(PoisonError::into_inner) = laid;
+        let user_namespace = self.prepared.user_namespace.as_fd();
+        self.lay(|_, mounter| {
+            assignment::mount_launcher(&self.shared.files, *launcher, *memory_mb, user_namespace, mounter)
+        })?;
         let (socket, theirs) = preboot::socket()?;
         let started = self.launch(process, Some(theirs))?;
         let waiting = Waiting::until_ready(socket, started)?;
         *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(waiting);
-        Ok(())
+        // What is at /tmp has been read.
+        self.lay_tmp()
     }
 
     fn start_ahead(&self) -> Result<(), SandboxError> {
         let seat = self.take_seat()?;
         self.give_up_seat();
         *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = Some(seat);
-        Ok(())
+        self.lay_tmp()
     }
 
     fn assign(&self, assignment: &Assignment) -> Result<(), SandboxError> {
-        self.with_group(|group| group.limit(assignment.memory_mb, PROCESSES))?;
+        self.with_group(|group| group.limit(assignment.memory_mb))?;
         if self.assigned.swap(true, Ordering::AcqRel) {
             return Err(SandboxError::Misused("a sandbox can be assigned once"));
         }
-        let target = self.target();
-        let tmp = match self.take_tmp() {
-            Some(tmp) if assignment.ephemeral_storage_mb == EPHEMERAL_STORAGE_MB.2 => tmp,
-            usual => {
-                drop(usual); // its device is free for this one
-                let owner = self.shared.numbers.root(self.number);
-                self.shared.tmp.make(self.number, assignment.ephemeral_storage_mb, owner)?
-            }
+        let usual = self.take_tmp();
+        let tmp = if assignment.ephemeral_storage_mb == EPHEMERAL_STORAGE_MB.2 {
+            usual // if it is not there yet
+        } else {
+            drop(usual); // its device is free for this one
+            let owner = self.shared.numbers.root(self.number);
+            Some(self.shared.tmp.make(self.number, assignment.ephemeral_storage_mb, owner)?)
         };
         let laid = *self.laid.lock().unwrap_or_else(PoisonError::into_inner);
-        assignment::mount(&self.shared.files, assignment, tmp, laid, &target)?;
+        let (mounter, user_namespace) = (self.take_mounter()?, self.prepared.user_namespace.as_fd());
+        assignment::mount(&self.shared.files, assignment, tmp, laid, user_namespace, &mounter)?;
         if self.shared.watchdog.is_none() {
             return Ok(());
         }
@@ -326,15 +350,12 @@ impl Sandbox for ProcessSandbox {
     }
 
     fn start(&self, process: &ProcessSpec) -> Result<StartedProcess, SandboxError> {
-        if process.prebooted
-            && let Some(waiting) = self.take_waiting()
-        {
-            match waiting.go_on(process) {
-                Ok(started) => return Ok(started),
-                Err(failure) => tracing::debug!(reason = failure.line(), "what was prebooted waits no more"),
-            }
-        }
         self.launch(process, None)
+    }
+
+    fn start_waiting(&self, process: &ProcessSpec) -> Option<StartedProcess> {
+        let gone_on = self.take_waiting()?.go_on(process);
+        gone_on.inspect_err(|failure| tracing::debug!(reason = failure.line(), "what was prebooted waits no more")).ok()
     }
 
     fn kill_processes(&self) -> Result<(), SandboxError> {
@@ -378,6 +399,7 @@ impl Sandbox for ProcessSandbox {
         let Some(group) = group else { return Ok(()) };
         drop(self.take_tmp());
         drop(self.take_waiting());
+        drop(self.mounter.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.give_up_seat();
         drop(self.meter.lock().unwrap_or_else(PoisonError::into_inner).take());
         let frozen = self.frozen.load(Ordering::Acquire);

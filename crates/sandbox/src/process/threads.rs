@@ -3,7 +3,7 @@
 use crate::SandboxError;
 use hearth_init::{Failure, Trying, sys};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 
 /// Runs something that leaves its thread in a state nobody else may inherit.
@@ -21,6 +21,12 @@ pub(crate) fn on_its_own_thread<T: Send>(
             Err(_) => Err(SandboxError::Gone("a thread of the worker")),
         }
     })
+}
+
+/// Puts the calling thread, for good, into the mount namespace of this process, and into nothing else of it.
+pub(crate) fn in_namespace(pidfd: OwnedFd) -> Result<(), Failure> {
+    sys::unshare(libc::CLONE_FS)?;
+    sys::enter_namespace(pidfd.as_fd(), libc::CLONE_NEWNS)
 }
 
 /// A TCP socket in the network of this process: it belongs there for ever, wherever it is used.

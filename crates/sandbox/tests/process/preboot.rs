@@ -6,8 +6,8 @@ use hearth_sandbox::{ExitStatus, Launcher, Preboot, ProcessSpec, SandboxError, S
 
 pub(crate) const TESTS: &[Test] = &[
     ("what_waits_becomes_what_it_is_told", what_waits_becomes_what_it_is_told),
-    ("what_dies_waiting_is_replaced_by_a_plain_start", what_dies_waiting_is_replaced_by_a_plain_start),
-    ("what_was_killed_before_its_start_is_started_plainly", what_was_killed_before_its_start_is_started_plainly),
+    ("what_dies_waiting_does_not_start", what_dies_waiting_does_not_start),
+    ("what_was_killed_before_its_start_does_not_start", what_was_killed_before_its_start_does_not_start),
     ("what_never_comes_to_wait_is_an_error", what_never_comes_to_wait_is_an_error),
     ("memory_facts_can_be_there_from_the_start", memory_facts_can_be_there_from_the_start),
 ];
@@ -36,7 +36,7 @@ fn preboot(file: &str) -> Preboot {
 
 /// What the process is to become.
 fn wanted() -> ProcessSpec {
-    ProcessSpec { prebooted: true, ..shell("echo plain") }
+    shell("echo plain")
 }
 
 fn waiting<'a>(rig: &'a Rig, preboot: &Preboot) -> TestSandbox<'a> {
@@ -55,7 +55,7 @@ fn printed(sandbox: &TestSandbox<'_>, started: StartedProcess) -> String {
 fn what_waits_becomes_what_it_is_told(rig: &Rig) {
     let blank = waiting(rig, &preboot("wait"));
     blank.sandbox.assign(&rig.assignment()).unwrap();
-    let started = blank.sandbox.start(&wanted()).unwrap();
+    let started = blank.sandbox.start_waiting(&wanted()).unwrap();
     let text = printed(&blank, started);
     let mut lines = text.lines();
     let word: serde_json::Value = serde_json::from_str(lines.next().unwrap()).unwrap();
@@ -63,23 +63,26 @@ fn what_waits_becomes_what_it_is_told(rig: &Rig) {
     assert_eq!(word["environment"], serde_json::json!({ "PATH": "/bin" }));
     // The function's code, its own `/tmp` and its memory; nothing of the launcher.
     assert_eq!(lines.collect::<Vec<_>>(), ["code", "mine", "MemTotal: 131072 kB"], "{text}");
+    assert!(blank.sandbox.start_waiting(&wanted()).is_none(), "only once");
     let again = blank.sandbox.start(&wanted()).unwrap();
-    assert_eq!(printed(&blank, again), "plain\n", "only once");
+    assert_eq!(printed(&blank, again), "plain\n");
     assert_eq!(blank.output("grep -c ' /tmp ' /proc/self/mountinfo"), "1");
 }
 
-fn what_dies_waiting_is_replaced_by_a_plain_start(rig: &Rig) {
+fn what_dies_waiting_does_not_start(rig: &Rig) {
     let blank = waiting(rig, &preboot("die"));
     assert!(matches!(blank.event(), SandboxEvent::Exited { status: ExitStatus::Code(0), .. }));
     blank.sandbox.assign(&rig.assignment()).unwrap();
+    assert!(blank.sandbox.start_waiting(&wanted()).is_none());
     let started = blank.sandbox.start(&wanted()).unwrap();
     assert_eq!(printed(&blank, started), "plain\n");
 }
 
-fn what_was_killed_before_its_start_is_started_plainly(rig: &Rig) {
+fn what_was_killed_before_its_start_does_not_start(rig: &Rig) {
     let blank = waiting(rig, &preboot("wait"));
     blank.sandbox.assign(&rig.assignment()).unwrap();
     blank.empty();
+    assert!(blank.sandbox.start_waiting(&wanted()).is_none());
     let started = blank.sandbox.start(&wanted()).unwrap();
     assert_eq!(printed(&blank, started), "plain\n");
 }
@@ -96,7 +99,7 @@ fn memory_facts_can_be_there_from_the_start(rig: &Rig) {
     let of = |memory_mb| waiting(rig, &Preboot { memory_mb: Some(memory_mb), ..preboot("wait") });
     let blank = of(128);
     blank.sandbox.assign(&rig.assignment()).unwrap();
-    let started = blank.sandbox.start(&wanted()).unwrap();
+    let started = blank.sandbox.start_waiting(&wanted()).unwrap();
     assert!(printed(&blank, started).ends_with("MemTotal: 131072 kB\n"));
     assert_eq!(blank.output("grep -c ' /proc/meminfo ' /proc/self/mountinfo"), "1");
     assert!(matches!(of(256).sandbox.assign(&rig.assignment()), Err(SandboxError::Misused(_))));

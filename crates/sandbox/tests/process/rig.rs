@@ -172,13 +172,7 @@ pub(crate) fn shell(script: &str) -> ProcessSpec {
 pub(crate) fn program(programs: &[&str], arguments: &[&str]) -> ProcessSpec {
     let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
     let environment = BTreeMap::from([("PATH".to_owned(), "/bin".to_owned())]);
-    ProcessSpec {
-        programs: own(programs),
-        arguments: own(arguments),
-        environment,
-        log_variable: None,
-        prebooted: false,
-    }
+    ProcessSpec { programs: own(programs), arguments: own(arguments), environment, log_variable: None }
 }
 
 impl TestSandbox<'_> {

@@ -1,9 +1,9 @@
 //! What a blank sandbox was prepared for: a runtime as it stood on disk when it was.
 
+use crate::runtimes::{self, Identity};
 use hearth_api::runtime_tree::RuntimeTree;
 use hearth_sandbox::Preboot;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// What a blank sandbox takes, KiB: namespaces, PID 1, `/tmp` (measured: 350 to 500).
@@ -16,9 +16,8 @@ const INTERPRETER_KIB: u64 = 32 * 1_024;
 pub(crate) struct Kind {
     runtime: String,
     root: PathBuf,
-    /// Which directory that is: a runtime may be removed and added again while sandboxes with the old one wait. Device,
-    /// inode, and when it was changed last, seconds and nanoseconds.
-    identity: (u64, u64, i64, i64),
+    /// Which directory that is: a runtime may be removed and added again while sandboxes with the old one wait.
+    identity: Identity,
     preboot: Option<Preboot>,
 }
 
@@ -29,8 +28,7 @@ impl Kind {
     ///
     /// When the tree cannot be looked at.
     pub(crate) fn of(tree: &RuntimeTree, preboot: Option<Preboot>) -> io::Result<Self> {
-        let found = tree.root.metadata()?;
-        let identity = (found.dev(), found.ino(), found.ctime(), found.ctime_nsec());
+        let identity = runtimes::identity(&tree.root)?;
         Ok(Self { runtime: tree.name.clone(), root: tree.root.clone(), identity, preboot })
     }
 

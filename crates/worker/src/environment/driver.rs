@@ -37,7 +37,7 @@ pub(super) struct Driver {
     /// Until the first Init is over.
     starting: Option<Starting>,
     pub(super) process: ProcessSpec,
-    pub(super) tree: RuntimeTree,
+    pub(super) tree: Arc<RuntimeTree>,
     pub(super) log: LogWriter,
     pub(super) log_stream: String,
     pub(super) api: RuntimeApi,
@@ -255,7 +255,12 @@ impl Driver {
 
     /// After each event: what others may see of us.
     fn settle(&mut self) {
-        self.log.flush();
+        let runs = matches!(self.machine.phase(), Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { .. });
+        if runs {
+            self.log.flush_unless_new()
+        } else {
+            self.log.flush()
+        };
         self.send_telemetry();
         if self.machine.accepts_invocations() && !self.offered {
             self.offered = true;
@@ -334,6 +339,7 @@ impl Driver {
             phase @ (Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { .. }) => {
                 if now.since(self.memory.sampled) >= SAMPLE_EVERY_US {
                     self.sample_memory();
+                    self.log.flush();
                 }
                 if init_overruns(phase, now) {
                     self.limit_cpu(true);

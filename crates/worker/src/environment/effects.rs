@@ -1,14 +1,19 @@
 //! Carries out what the lifecycle decided. An effect never fails upwards: failure is an event.
 
-use super::driver::{Driver, Early, Runtime};
+use super::driver::{Driver, Early, Runtime, SAMPLE_EVERY_US};
 use super::output::Output;
 use super::{Delivery, Verdict, launch};
 use hearth_api::platform_event::{Instance, PlatformEvent, Trace, traced};
 use hearth_core::billing;
-use hearth_core::environment::{Action, Event, InitPhase, InitReport, InvocationReport, Phase, RuntimeDone, Status};
+use hearth_core::environment::{
+    Action, Event, InitPhase, InitReport, InvocationReport, Moment, Phase, RuntimeDone, Status,
+};
 use hearth_core::error::ErrorType;
 use hearth_core::ids::RequestId;
 use hearth_sandbox::SandboxError;
+
+/// How long after the first START memory is looked at, microseconds (ours: short functions are looked at in the end only).
+const SAMPLE_SOON_US: u64 = 5_000;
 
 impl Driver {
     pub(super) fn carry_out(&mut self, action: Action) {
@@ -93,6 +98,7 @@ impl Driver {
         self.result = None;
         self.earlier_init_error = self.init_error.take().filter(|_| phase == InitPhase::Invoke);
         self.exit_text.clear();
+        // Opens what is read later: where descriptors are short, that must show before the runtime starts.
         self.sample_memory();
         self.memory.oom_kills_before = self.memory.oom_kills;
         self.memory.peak_bytes = 0;
@@ -139,16 +145,15 @@ impl Driver {
         // What was printed up to here belongs to Init, or to the invocation before.
         self.drain();
         self.log.begin();
-        self.memory.sampled = self.node.clock.now();
+        let now = self.node.clock.now();
+        // At the end of Init: a moment later, because there a caller waits.
+        let ago_us = if self.memory.peak_bytes == 0 { SAMPLE_EVERY_US - SAMPLE_SOON_US } else { 0 };
+        self.memory.sampled = Moment(now.0.saturating_sub(ago_us));
         let version = self.me.function.version.clone();
         let trace = self.trace(id);
         self.log.platform(&PlatformEvent::Start { request_id: id, version, trace });
         if let Some(job) = self.job(id) {
             job.started = true;
-        }
-        // At the end of Init; later starts are in the caller's path.
-        if self.memory.peak_bytes == 0 {
-            self.sample_memory();
         }
     }
 

@@ -34,13 +34,13 @@ pub(super) struct Made {
     pub(super) process: ProcessSpec,
     /// External extensions by name, in the order of their launch; `None` if a layer switches extensions off.
     pub(super) extensions: Option<Vec<(String, ProcessSpec)>>,
-    pub(super) tree: RuntimeTree,
+    pub(super) tree: Arc<RuntimeTree>,
 }
 
 /// Takes a blank sandbox and assigns it to the function; if there is too little of something, in the place of those that wait
 /// or are idle. Blocks for some milliseconds, most of them if none was ready.
 pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
-    let tree = node.runtime(&function.runtime).map_err(|error| match is_shortage(&error) {
+    let tree = node.runtimes.find(&function.runtime).map_err(|error| match is_shortage(&error) {
         true => failed(&error),
         false => InvokeError::RuntimeMissing(error.to_string()),
     })?;
@@ -90,9 +90,12 @@ fn outfit(
             ephemeral_storage_mb: function.ephemeral_storage_mb,
         })?;
         let sockets = blank.sandbox.take_sockets()?;
-        // Last: a stream that no environment writes to would stay.
-        let log = node.config.logs.open(&function.key.scope, &function.log_group, log_stream)?;
-        Ok((sockets, LogWriter::new(log, function.log_format, node.clock)))
+        // Most of what there is to do for a new stream: that is made when there is something to read in it.
+        node.config.logs.create_group(&function.key.scope, &function.log_group)?;
+        let (logs, scope) = (Arc::clone(&node.config.logs), function.key.scope.clone());
+        let (group, stream) = (function.log_group.clone(), log_stream.to_owned());
+        let open = move || logs.open(&scope, &group, &stream);
+        Ok((sockets, LogWriter::new(Box::new(open), function.log_format, node.clock)))
     };
     match assigned() {
         Ok((sockets, log)) => Ok(Outfit { blank, starting, sockets, log }),
@@ -119,14 +122,14 @@ pub(crate) fn plan(
     let (programs, arguments) = command::of_runtime(function, tree);
     let environment = variables::of_runtime(function, tree, log_stream);
     let log_variable = variables::of_log(tree).map(str::to_owned);
-    let process = ProcessSpec { programs, arguments, environment, log_variable, prebooted: false };
+    let process = ProcessSpec { programs, arguments, environment, log_variable };
     let preboot = node.preboots().then(|| preboot::of(function, tree, &process)).flatten();
-    Ok((ProcessSpec { prebooted: preboot.is_some(), ..process }, Kind::of(tree, preboot)?))
+    Ok((process, Kind::of(tree, preboot)?))
 }
 
 fn extension(name: &str, environment: BTreeMap<String, String>) -> ProcessSpec {
     let programs = vec![format!("/opt/{}/{name}", layers::FOLDER)];
-    ProcessSpec { programs, arguments: Vec::new(), environment, log_variable: None, prebooted: false }
+    ProcessSpec { programs, arguments: Vec::new(), environment, log_variable: None }
 }
 
 /// Starts the external extensions, one after the other, on a thread that may block; [`Message::ExtensionsLaunched`] says
@@ -158,7 +161,7 @@ pub(super) fn start_extensions(
     });
 }
 
-/// Starts the runtime on a thread that may block; [`Message::Launched`] says how it went.
+/// Starts the runtime, at once if one waits, else on a thread that may block; [`Message::Launched`] says how it went.
 pub(super) fn start(
     node: &Arc<Node>,
     environment: &Arc<Environment>,
@@ -166,6 +169,9 @@ pub(super) fn start(
     process: &ProcessSpec,
     generation: u32,
 ) {
+    if let Some(started) = sandbox.start_waiting(process) {
+        return environment.tell(Message::Launched { generation, result: Ok(started) });
+    }
     let (node, environment) = (Arc::clone(node), Arc::clone(environment));
     let (sandbox, process) = (Arc::clone(sandbox), process.clone());
     tokio::task::spawn_blocking(move || {

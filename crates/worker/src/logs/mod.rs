@@ -17,19 +17,25 @@ use hearth_core::environment::Moment;
 use hearth_core::limits::{LOG_PER_INVOCATION_BYTES, LOG_TAIL_BYTES};
 use hearth_core::logging::LogLevel;
 use hearth_core::telemetry::{Category, Cause, Dropped};
-use hearth_store::{LogEvent, LogStream};
+use hearth_store::{LogEvent, LogStream, StoreError};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// What an event costs besides its text, bytes (ours): a million empty lines must not be free.
 const EVENT_OVERHEAD_BYTES: usize = 64;
-/// Events whose room is kept for the next invocation (ours).
+/// Events whose room is kept for the next invocation, and that wait for a stream which cannot be opened (ours).
 const PENDING_KEPT: usize = 64;
 
+/// Opens the stream, and makes it if it is new: some hundred microseconds.
+pub(crate) type Open = Box<dyn Fn() -> Result<Arc<dyn LogStream>, StoreError> + Send>;
+
 /// Writes one log stream.
-#[derive(Debug)]
 pub(crate) struct LogWriter {
-    stream: Arc<dyn LogStream>,
+    open: Open,
+    /// Once it is open.
+    stream: Option<Arc<dyn LogStream>>,
+    /// Whether a process has said something since the last flush.
+    spoken: bool,
     format: LogFormat,
     /// Not yet in the stream.
     pending: Vec<LogEvent>,
@@ -79,9 +85,11 @@ impl Source {
 }
 
 impl LogWriter {
-    pub(crate) fn new(stream: Arc<dyn LogStream>, format: LogFormat, clock: Clock) -> Self {
+    pub(crate) fn new(open: Open, format: LogFormat, clock: Clock) -> Self {
         Self {
-            stream,
+            open,
+            stream: None,
+            spoken: false,
             format,
             pending: Vec::new(),
             partial: BTreeMap::new(),
@@ -194,18 +202,40 @@ impl LogWriter {
         if self.pending.is_empty() {
             return;
         }
-        match self.stream.append(&self.pending) {
+        match self.append() {
             Ok(()) => self.failed = false,
-            // Say it once: a full disk would otherwise fill our own log as well.
-            Err(error) if !self.failed => {
+            Err(error) => {
+                // Say it once: a full disk would otherwise fill our own log as well.
+                if !self.failed {
+                    tracing::error!(%error, "log events cannot be written");
+                }
                 self.failed = true;
-                tracing::error!(%error, "log events are lost");
+                // There may be descriptors for a stream once others have ended.
+                if self.stream.is_none() && self.pending.len() < PENDING_KEPT {
+                    return;
+                }
             }
-            Err(_) => {}
         }
         self.pending.clear();
         // A flood leaves room that a quiet environment does not need.
         self.pending.shrink_to(PENDING_KEPT);
+        self.spoken = false;
+    }
+
+    fn append(&mut self) -> Result<(), StoreError> {
+        let stream = match &self.stream {
+            Some(stream) => stream,
+            None => self.stream.insert((self.open)()?),
+        };
+        stream.append(&self.pending)
+    }
+
+    /// The same, but a stream is not made for what the platform says: somebody waits for the first invocation, whose end
+    /// flushes it.
+    pub(crate) fn flush_unless_new(&mut self) {
+        if self.stream.is_some() || self.spoken {
+            self.flush();
+        }
     }
 
     /// The invocation is over. One that fails before it begins has what comes from here on for its log.
@@ -231,6 +261,7 @@ impl LogWriter {
         // A frame was written before we read it, and before we read what stands before it.
         let time_ms = if source == Source::Frames { time_ms.max(self.latest_ms) } else { time_ms };
         let wanted = self.wants(source, level, &bytes);
+        self.spoken |= wanted;
         for text in pieces::texts(bytes) {
             self.printed = self.printed.saturating_add(text.len()).saturating_add(EVENT_OVERHEAD_BYTES);
             if self.printed > LOG_PER_INVOCATION_BYTES {

@@ -8,6 +8,7 @@ use hearth_core::limits::{LOG_EVENT_BYTES, TELEMETRY_BYTES};
 use hearth_core::telemetry::{Buffering, Destination, Schema, Subscription, Types};
 use hearth_store::StoreError;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A stream in memory: the events' messages, and their times.
 #[derive(Debug, Default)]
@@ -27,7 +28,33 @@ pub(crate) fn writer() -> (Arc<Memory>, LogWriter) {
 
 fn writer_of(format: LogFormat) -> (Arc<Memory>, LogWriter) {
     let memory = Arc::new(Memory::default());
-    (Arc::clone(&memory), LogWriter::new(Arc::clone(&memory) as Arc<dyn LogStream>, format, Clock::start()))
+    let stream = Arc::clone(&memory);
+    let open = move || Ok(Arc::clone(&stream) as Arc<dyn LogStream>);
+    (memory, LogWriter::new(Box::new(open), format, Clock::start()))
+}
+
+#[test]
+fn a_stream_is_made_when_there_is_something_to_read_in_it() {
+    let (memory, room) = (Arc::new(Memory::default()), Arc::new(AtomicBool::new(false)));
+    let (stream, has_room) = (Arc::clone(&memory), Arc::clone(&room));
+    let open = move || match has_room.load(Ordering::SeqCst) {
+        true => Ok(Arc::clone(&stream) as Arc<dyn LogStream>),
+        false => Err(StoreError::NotFound("room".to_owned())),
+    };
+    let mut writer = LogWriter::new(Box::new(open), LogFormat::Text, Clock::start());
+    let written = || memory.0.lock().unwrap().len();
+    let start = PlatformEvent::Start { request_id: RequestId(1), version: "1".to_owned(), trace: None };
+    writer.platform(&start);
+    writer.flush();
+    room.store(true, Ordering::SeqCst);
+    writer.flush_unless_new();
+    assert_eq!(written(), 0, "the platform alone makes none");
+    writer.printed(Source::Stdout, b"printed\n");
+    writer.flush_unless_new();
+    assert_eq!(written(), 2, "and what could not be written is kept");
+    writer.platform(&start);
+    writer.flush_unless_new();
+    assert_eq!(written(), 3, "it is there");
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub(crate) fn of(function: &FunctionVersion, tree: &RuntimeTree, process: &Proce
     let at_start = |name: &String| READ_AT_START.contains(&name.as_str()) || tree.environment.contains_key(name);
     let environment = process.environment.iter().filter(|(name, _)| at_start(name));
     let environment = environment.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let process = ProcessSpec { environment, prebooted: false, ..process.clone() };
+    let process = ProcessSpec { environment, ..process.clone() };
     if tree.name.starts_with("python") && tree.arguments == PYTHON_CLIENT {
         return Some(python(process));
     }
@@ -114,7 +114,7 @@ mod tests {
     fn preboot(function: &FunctionVersion, tree: &RuntimeTree) -> Option<Preboot> {
         let (programs, arguments) = command::of_runtime(function, tree);
         let environment = variables::of_runtime(function, tree, "stream");
-        of(function, tree, &ProcessSpec { programs, arguments, environment, log_variable: None, prebooted: false })
+        of(function, tree, &ProcessSpec { programs, arguments, environment, log_variable: None })
     }
 
     #[test]

@@ -350,6 +350,10 @@ impl Sandbox for FakeSandbox {
         Err(SandboxError::Misused("a fake has no processes"))
     }
 
+    fn start_waiting(&self, _process: &ProcessSpec) -> Option<StartedProcess> {
+        None
+    }
+
     fn assign(&self, _assignment: &Assignment) -> Result<(), SandboxError> {
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -77,6 +77,27 @@ impl Counters {
             }
         };
         read().trying(|| format!("read {}", self.path.display()))
+    }
+}
+
+/// A file that is written to while somebody waits: opened before that, for the first time. So that needs no descriptor then,
+/// which may be the last one.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    path: PathBuf,
+    first: Mutex<Option<File>>,
+}
+
+impl Prepared {
+    pub(crate) fn open(directory: &Path, file: &str) -> Result<Self, Failure> {
+        Ok(Self { path: directory.join(file), first: Mutex::new(Some(open(directory, file)?)) })
+    }
+
+    pub(crate) fn write(&self, value: &str) -> Result<(), Failure> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let file = first.map_or_else(|| OpenOptions::new().write(true).open(&self.path), Ok);
+        file.and_then(|mut file| file.write_all(value.as_bytes()))
+            .trying(|| format!("write {value:?} to {}", self.path.display()))
     }
 }
 

@@ -102,8 +102,8 @@ pub(crate) trait Group: Send + Sync + Debug {
     /// Whether there is a freezer.
     fn has_freezer(&self) -> bool;
 
-    /// Limits memory and the number of processes, as far as it can.
-    fn limit(&self, memory_mb: u32, processes: u64) -> Result<(), Failure>;
+    /// Limits memory, as far as it can. (The number of processes is limited from the start: it is the same for all.)
+    fn limit(&self, memory_mb: u32) -> Result<(), Failure>;
 
     /// CPU time in each period of [`PERIOD_US`]; `None` is all there is. Nothing happens where it cannot be limited.
     fn limit_cpu(&self, quota_us: Option<u64>) -> Result<(), Failure>;

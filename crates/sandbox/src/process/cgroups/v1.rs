@@ -4,9 +4,10 @@
 //! Processes join by writing "0" to `tasks`: writing to `cgroup.procs` instead waits for an RCU grace period, 6 to
 //! 20 ms, whenever nobody has done so for the last 50 ms. Into the v2 hierarchy PID 1 is born, and its children with it.
 
-use super::directory::{self, Counters};
+use super::directory::{self, Counters, Prepared};
 use super::{Entry, Group, Layout, PERIOD_US, Supports};
 use crate::{Support, Usage};
+use hearth_core::limits::PROCESSES;
 use hearth_init::{Failure, Trying};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -97,7 +98,6 @@ impl Layout for V1 {
             memory_counters: below(&self.memory)
                 .map(|memory| (Counters::of(&memory, "memory.stat"), Counters::of(&memory, "memory.oom_control"))),
             memory: below(&self.memory),
-            cpu: below(&self.cpu),
             cpu_counter: below(&self.accounting).map(|accounting| Counters::of(&accounting, "cpuacct.usage")),
             pids: below(&self.pids),
             ..V1Group::default()
@@ -115,6 +115,13 @@ impl Layout for V1 {
                 Freezer::Nothing => None,
             };
             group.freezer_is_v2 = matches!(self.freezer, Freezer::V2(_));
+            if let Some(pids) = &group.pids {
+                directory::write(pids, "pids.max", &PROCESSES.to_string())?;
+            }
+            if let Some(cpu) = below(&self.cpu) {
+                directory::write(&cpu, "cpu.cfs_period_us", &PERIOD_US.to_string())?;
+                group.quota = Some(Prepared::open(&cpu, "cpu.cfs_quota_us")?);
+            }
             Ok(())
         });
         match made {
@@ -150,7 +157,8 @@ pub(crate) struct V1Group {
     memory: Option<PathBuf>,
     /// `memory.stat` and `memory.oom_control`.
     memory_counters: Option<(Counters, Counters)>,
-    cpu: Option<PathBuf>,
+    /// `cpu.cfs_quota_us`.
+    quota: Option<Prepared>,
     cpu_counter: Option<Counters>,
     pids: Option<PathBuf>,
     freezer: Option<Switch>,
@@ -186,7 +194,7 @@ impl Group for V1Group {
         self.freezer.is_some()
     }
 
-    fn limit(&self, memory_mb: u32, processes: u64) -> Result<(), Failure> {
+    fn limit(&self, memory_mb: u32) -> Result<(), Failure> {
         if let Some(memory) = &self.memory {
             let bytes = (u64::from(memory_mb) << 20).to_string();
             directory::write(memory, "memory.limit_in_bytes", &bytes)?;
@@ -195,13 +203,12 @@ impl Group for V1Group {
             // What waits in TCP and UDP sockets is counted only where it is limited, and apart; in v2 it is memory.
             directory::write_if_there(memory, "memory.kmem.tcp.limit_in_bytes", &bytes)?;
         }
-        self.pids.as_ref().map_or(Ok(()), |pids| directory::write(pids, "pids.max", &processes.to_string()))
+        Ok(())
     }
 
     fn limit_cpu(&self, quota_us: Option<u64>) -> Result<(), Failure> {
-        let Some(cpu) = &self.cpu else { return Ok(()) };
-        directory::write(cpu, "cpu.cfs_period_us", &PERIOD_US.to_string())?;
-        directory::write(cpu, "cpu.cfs_quota_us", &quota_us.map_or("-1".to_owned(), |quota| quota.to_string()))
+        let Some(quota) = &self.quota else { return Ok(()) };
+        quota.write(&quota_us.map_or("-1".to_owned(), |quota_us| quota_us.to_string()))
     }
 
     fn freeze(&self, frozen: bool) -> Result<(), Failure> {

@@ -6,9 +6,10 @@
 //! may write the `cgroup.procs` of both `eN` and `eN/f`, which is why those two files belong to it. No cgroup file
 //! system is mounted inside, and the function has another uid.
 
-use super::directory::{self, Counters};
+use super::directory::{self, Counters, Prepared};
 use super::{Entry, Group, Layout, PERIOD_US, Supports};
 use crate::{Support, Usage};
+use hearth_core::limits::PROCESSES;
 use hearth_init::{Failure, Trying};
 use std::fs::File;
 use std::io;
@@ -154,12 +155,18 @@ impl Layout for V2 {
                 let door = directory.join("cgroup.procs");
                 chown(&door, Some(owner), Some(owner)).trying(|| format!("give {} to {owner}", door.display()))?;
             }
-            directory::open(&function, "cgroup.freeze")
+            if self.controllers.contains(&"pids") {
+                directory::write(&function, "pids.max", &PROCESSES.to_string())?;
+            }
+            let limits_cpu = self.controllers.contains(&"cpu");
+            let quota = limits_cpu.then(|| Prepared::open(&function, "cpu.max")).transpose()?;
+            Ok((directory::open(&function, "cgroup.freeze")?, quota))
         };
         match make() {
-            Ok(freezer) => {
+            Ok((freezer, quota)) => {
                 let counters = ["cpu.stat", "memory.stat", "memory.events"].map(|file| Counters::of(&function, file));
-                Ok(Box::new(V2Group { controllers: self.controllers.clone(), top, init, function, freezer, counters }))
+                let controllers = self.controllers.clone();
+                Ok(Box::new(V2Group { controllers, top, init, function, freezer, quota, counters }))
             }
             Err(failure) => {
                 // The first failure is what counts; leftovers go with the parent.
@@ -178,6 +185,8 @@ struct V2Group {
     init: PathBuf,
     function: PathBuf,
     freezer: File,
+    /// `cpu.max`.
+    quota: Option<Prepared>,
     /// `cpu.stat`, `memory.stat` and `memory.events`.
     counters: [Counters; 3],
 }
@@ -205,24 +214,19 @@ impl Group for V2Group {
         true
     }
 
-    fn limit(&self, memory_mb: u32, processes: u64) -> Result<(), Failure> {
+    fn limit(&self, memory_mb: u32) -> Result<(), Failure> {
         if self.has("memory") {
             directory::write(&self.function, "memory.max", &(u64::from(memory_mb) << 20).to_string())?;
             // The function must not live on in the host's swap.
             directory::write_if_there(&self.function, "memory.swap.max", "0")?;
         }
-        if self.has("pids") {
-            directory::write(&self.function, "pids.max", &processes.to_string())?;
-        }
         Ok(())
     }
 
     fn limit_cpu(&self, quota_us: Option<u64>) -> Result<(), Failure> {
-        if !self.has("cpu") {
-            return Ok(());
-        }
-        let quota = quota_us.map_or("max".to_owned(), |quota| quota.to_string());
-        directory::write(&self.function, "cpu.max", &format!("{quota} {PERIOD_US}"))
+        let Some(quota) = &self.quota else { return Ok(()) };
+        let share = quota_us.map_or("max".to_owned(), |quota_us| quota_us.to_string());
+        quota.write(&format!("{share} {PERIOD_US}"))
     }
 
     fn freeze(&self, frozen: bool) -> Result<(), Failure> {

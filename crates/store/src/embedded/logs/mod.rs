@@ -61,7 +61,11 @@ impl LogFiles {
     }
 
     pub(super) fn create_group(&self, scope: &Scope, group: &str) -> Result<bool, StoreError> {
-        self.shared.make_group(&self.group_path(scope, group)?, group)
+        let directory = self.group_path(scope, group)?;
+        if self.shared.open.knows_group(&directory) {
+            return Ok(false);
+        }
+        self.shared.make_group(&directory, group)
     }
 
     pub(super) fn groups(&self, scope: &Scope) -> Result<Vec<LogGroupInfo>, StoreError> {

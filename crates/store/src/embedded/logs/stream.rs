@@ -57,6 +57,11 @@ impl OpenStreams {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a stream in this group has been opened, and the group is there.
+    pub(super) fn knows_group(&self, directory: &Path) -> bool {
+        self.lock().groups.contains_key(directory)
+    }
+
     /// Where the records of a file end: what its writer says, else what `look` finds while nobody can begin to write.
     pub(super) fn end_of(&self, path: &Path, look: impl FnOnce() -> io::Result<u64>) -> io::Result<u64> {
         let table = self.lock();
