@@ -47,6 +47,17 @@ def test_a_cold_start_takes_one_that_is_ready(services):
     assert shown.startswith("ready for cold starts: ") and shown.endswith(" python3.11 (within 256 MB)"), shown
 
 
+def test_after_a_start_functions_that_there_were_are_expected(services):
+    service = services("--pool", "256")
+    made = Function(service, CODE)
+    service.stop()
+    service.start()
+    assert [kind["ready"] for kind in settled(service)] == [1]
+    waiting = children(service)
+    service.client().invoke(FunctionName=made.name)
+    assert made.environment().pid in waiting
+
+
 def test_one_that_is_killed_while_it_waits_is_given_to_nobody(services):
     service = services("--pool", "256")
     before = children(service)

@@ -40,6 +40,8 @@ use tokio::sync::{Mutex, Notify, Semaphore, watch};
 
 /// Uploads of code that may be in memory at once (ours): each holds up to 70 MB of request and 100 MB of zips.
 const UPLOADS: usize = 8;
+/// Functions whose cold starts are expected after a start (ours: most are of a few kinds, and one waits of each).
+const EXPECTED: usize = 16;
 
 /// What the front door is told by whoever starts it.
 #[derive(Clone, Debug)]
@@ -112,8 +114,8 @@ impl FrontDoor {
     }
 
     /// Takes up what a stop or a `kill -9` left unfinished: functions that were being created or updated, and events
-    /// that were accepted but not handled. Removes packages that neither a function nor a layer refers to. Call it
-    /// once, before [`FrontDoor::serve`] and before anything runs.
+    /// that were accepted but not handled. Removes packages that neither a function nor a layer refers to. Cold starts of those
+    /// functions are expected that were created last. Call it once, before [`FrontDoor::serve`] and before anything runs.
     ///
     /// # Errors
     ///
@@ -127,6 +129,10 @@ impl FrontDoor {
         }
         for record in self.stores.functions.unfinished().await? {
             functions::settle::spawn(self, record.latest.key.clone());
+        }
+        // The one that was created last is expected last, which is most.
+        for record in self.stores.functions.latest(EXPECTED).await?.into_iter().rev() {
+            self.environments.expect(Arc::clone(&record.latest));
         }
         events::recover(self).await
     }

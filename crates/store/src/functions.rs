@@ -161,6 +161,13 @@ pub trait Functions: Send + Sync + Debug {
     /// [`StoreError`]
     fn unfinished(&self) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>>;
 
+    /// At most `limit` functions of all scopes, the one that was created last first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]
+    fn latest(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>>;
+
     /// Digests of all packages that functions of any scope refer to, for [`crate::Packages::sweep`].
     ///
     /// # Errors

@@ -50,7 +50,7 @@ macro_rules! contract {
 
 contract! {
     functions: reads_what_was_stored(alone), changes_are_compared_by_revision(alone), one_of_many_wins(shared),
-        lists_are_paged_by_name(alone), unfinished_changes_are_found(alone),
+        lists_are_paged_by_name(alone), unfinished_changes_are_found(alone), the_latest_come_first(alone),
         packages_in_use_are_found(alone), versions_are_part_of_their_function(alone),
         reservations_and_usage_are_found(alone), urls_find_their_function(alone);
     layers: numbers_are_never_used_again(alone), many_publish_at_once(shared), policies_are_compared_by_revision(alone),

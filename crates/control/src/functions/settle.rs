@@ -133,6 +133,10 @@ mod tests {
             self.store.unfinished()
         }
 
+        fn latest(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>> {
+            self.store.latest(limit)
+        }
+
         fn packages_in_use(&self) -> BoxFuture<'_, Result<HashSet<String>, StoreError>> {
             self.store.packages_in_use()
         }

@@ -158,6 +158,17 @@ impl FunctionTable {
         self.reader.read("list the functions whose change was under way".to_owned(), query).await
     }
 
+    pub(super) async fn latest(&self, limit: usize) -> Result<Vec<Arc<FunctionRecord>>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let query = move |database: &Connection| {
+            let moment = database.unchecked_transaction()?;
+            // Rows are numbered as they come.
+            let mut select = moment.prepare("SELECT record FROM functions ORDER BY rowid DESC LIMIT ?")?;
+            select.query_map([limit], |row| decode(&moment, row))?.collect()
+        };
+        self.reader.read("list the functions that were created last".to_owned(), query).await
+    }
+
     pub(super) async fn reservations(&self) -> Result<Vec<(FunctionKey, u32)>, StoreError> {
         let query = |database: &Connection| {
             let mut select = database.prepare("SELECT record, reserved FROM functions WHERE reserved IS NOT NULL")?;

@@ -129,6 +129,10 @@ impl Functions for EmbeddedStore {
         Box::pin(self.functions.unfinished())
     }
 
+    fn latest(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Arc<FunctionRecord>>, StoreError>> {
+        Box::pin(self.functions.latest(limit))
+    }
+
     fn packages_in_use(&self) -> BoxFuture<'_, Result<HashSet<String>, StoreError>> {
         Box::pin(self.functions.packages_in_use())
     }

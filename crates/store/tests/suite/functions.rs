@@ -172,6 +172,20 @@ pub async fn unfinished_changes_are_found(store: &impl Functions) {
     assert_eq!(store.unfinished().await.unwrap().len(), 2);
 }
 
+/// Those that were created last come first, in all scopes, and a change does not count.
+pub async fn the_latest_come_first(store: &impl Functions) {
+    let first = store.create(function(key("first"))).await.unwrap();
+    store.create(function(key("gone"))).await.unwrap();
+    store.create(function(key("a"))).await.unwrap();
+    store.create(function(FunctionKey { scope: scope("eu-central-1"), name: "last".to_owned() })).await.unwrap();
+    store.delete(&key("gone")).await.unwrap();
+    store.update((*first).clone()).await.unwrap();
+    let latest = store.latest(3).await.unwrap();
+    let names: Vec<_> = latest.iter().map(|record| record.latest.key.name.as_str()).collect();
+    assert_eq!(names, ["last", "a", "first"]);
+    assert_eq!(store.latest(1).await.unwrap().len(), 1);
+}
+
 /// A URL leads to its function as long as that has it.
 pub async fn urls_find_their_function(store: &impl Functions) {
     let url = |id: &str| FunctionUrl {
