@@ -3,9 +3,11 @@
 from html import escape
 
 from suite import distribution
+from suite.parts import PARTS
 
 WIDTH, LABEL, BAR, GAP = 860, 330, 16, 6
 COLOURS = {"baseline": "#9aa5b1", "p50": "#2b6cb0", "p99": "#90cdf4"}
+PART_COLOURS = ("#9aa5b1", "#2b6cb0", "#90cdf4", "#2f855a", "#9ae6b4", "#d69e2e")
 
 
 def bars(title, unit, groups):
@@ -22,10 +24,38 @@ def bars(title, unit, groups):
             parts.append(f'<text x="{LABEL + width + 6:.1f}" y="{y + BAR - 5}" class="n">{number(value)} {unit}</text>')
             y += BAR
         y += GAP
+    return picture(title, COLOURS.items(), parts, y, LABEL)
+
+
+def stacks(title, unit, kinds, groups):
+    """One bar each. `groups`: (label, values), a value for each kind, or `None`."""
+    longest = max(sum(value or 0 for value in values) for _, values in groups)
+    scale = (WIDTH - LABEL - 110) / longest
+    colours = list(zip(kinds, PART_COLOURS, strict=True))
+    parts, y = [], 56
+    for label, values in groups:
+        parts.append(f'<text x="{LABEL - 10}" y="{y + BAR / 2 + 4}" text-anchor="end">{escape(label)}</text>')
+        x = LABEL
+        for value, (kind, colour) in zip(values, colours, strict=True):
+            if value:
+                width = value * scale
+                told = f"<title>{escape(kind)}: {number(value)} {unit}</title>"
+                parts.append(
+                    f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{BAR - 2}" fill="{colour}">{told}</rect>'
+                )
+                x += width
+        total = sum(value or 0 for value in values)
+        parts.append(f'<text x="{x + 6:.1f}" y="{y + BAR - 5}" class="n">{number(total)} {unit}</text>')
+        y += BAR + GAP
+    return picture(title, colours, parts, y, 12)
+
+
+def picture(title, colours, parts, y, left):
+    """The whole of it: `colours` explains them from `left` on, `y` is where `parts` end."""
     legend = "".join(
-        f'<rect x="{LABEL + 110 * n}" y="32" width="12" height="12" fill="{colour}"/>'
-        f'<text x="{LABEL + 110 * n + 17}" y="42" class="n">{kind}</text>'
-        for n, (kind, colour) in enumerate(COLOURS.items())
+        f'<rect x="{left + 110 * n}" y="32" width="12" height="12" fill="{colour}"/>'
+        f'<text x="{left + 110 * n + 17}" y="42" class="n">{escape(kind)}</text>'
+        for n, (kind, colour) in enumerate(colours)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 8}" viewBox="0 0 {WIDTH} {y + 8}" '
@@ -60,7 +90,13 @@ def charts(result):
         burst += [(f"{runtime}: {mode}", pair(one)) for mode, one in row["modes"].items()]
     latency = {name: one["quantiles_us"] for name, one in result["warm"].items()}
     packages = [(label, pair(one)) for label, one in result["packages"].items()]
+    parts = [
+        (f"{runtime}: {mode}", [one[part] for part in PARTS])
+        for runtime, row in result["parts"].items()
+        for mode, one in row.items()
+    ]
     yield "cold", bars("Cold start, from request to response through HTTP", "ms", cold)
+    yield "parts", stacks("Where the time of a cold start goes", "ms", PARTS, parts)
     yield "warm", bars("Warm invoke through HTTP, frozen between invokes", "µs", warm)
     yield "latency", distribution.curves("Warm invoke: how many are how slow", "µs", latency)
     yield "burst", bars("30 cold starts at once, until the last handler runs", "ms", burst)

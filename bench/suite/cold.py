@@ -96,7 +96,7 @@ def one_burst(service, name):
     def one():
         gate.wait()
         started = time.time()
-        (entered, stream), _ = service.invoke(name, {"until": until})
+        (entered, stream, _), _ = service.invoke(name, {"until": until})
         return entered - started, stream
 
     with ThreadPoolExecutor(BURST) as pool:

@@ -14,19 +14,21 @@ import zipfile
 
 from suite.machine import RUNTIMES, TARGET
 
-# Handlers: entry file, text, the interpreter of the tree, and what it is told to do with that very file.
+# Handlers say when they were entered, in which log stream, and when their file was begun: entry file, text, the interpreter of the tree, and what it is told to do with that very file.
 PYTHON = """import time
+LOADED = time.time()
 def handler(event, context):
     entered = time.time()
     time.sleep(max(0, event.get("until", 0) - entered))
-    return [entered, context.log_stream_name if context else None]
+    return [entered, context.log_stream_name if context else None, LOADED]
 if __name__ == "__main__":
     print(time.time(), flush=True)
 """
-NODE = """export const handler = async (event, context) => {
+NODE = """const loaded = (performance.timeOrigin + performance.now()) / 1000;
+export const handler = async (event, context) => {
   const entered = Date.now() / 1000;
   if (event.until) await new Promise((done) => setTimeout(done, Math.max(0, event.until * 1000 - Date.now())));
-  return [entered, context.logStreamName];
+  return [entered, context.logStreamName, loaded];
 };
 if (!process.env.AWS_LAMBDA_RUNTIME_API) console.log(Date.now() / 1000);
 """

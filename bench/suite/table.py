@@ -2,6 +2,7 @@
 
 from suite import targets
 from suite.cold import BURST
+from suite.parts import PARTS
 
 LABEL = 44
 
@@ -29,6 +30,11 @@ def show(result):
         for mode, figures in one["modes"].items():
             row(f"{name}, {mode}", figures["invoke_ms"], ratio(figures["invoke_ms"], one["baseline"]))
             row("  of that, Init Duration", figures["init_ms"])
+    print(f"\n{'where the time of a cold start goes, ms':<{LABEL}}" + "".join(f"{part:>17}" for part in PARTS))
+    for name, one in result["parts"].items():
+        for mode, found in one.items():
+            cells = ("" if found[part] is None else f"{found[part]:.2f}" for part in PARTS)
+            print(f"  {f'{name}, {mode}':<{LABEL - 2}}" + "".join(f"{cell:>17}" for cell in cells))
     heading(f"{BURST} cold starts, ms to the last handler", "over the baseline")
     for name, one in result["burst"].items():
         row(f"{name}, {BURST} programs alone (baseline)", one["baseline"])

@@ -31,6 +31,11 @@ impl Clock {
 
 /// Epoch milliseconds.
 pub(crate) fn wall_ms() -> i64 {
+    wall_us() / 1_000
+}
+
+/// Epoch microseconds.
+pub(crate) fn wall_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

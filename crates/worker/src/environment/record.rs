@@ -3,7 +3,7 @@
 
 use super::Environment;
 use crate::Node;
-use crate::clock::wall_ms;
+use crate::clock::wall_us;
 use hearth_api::function::FunctionVersion;
 use hearth_api::timeline::{EnvironmentTimeline, Init, Invocation, Span, Wanted};
 use hearth_core::billing::Rule;
@@ -60,8 +60,8 @@ pub(crate) fn timelines(node: &Node, wanted: &Wanted) -> Vec<EnvironmentTimeline
     records.extend(ended);
     records.sort_by_key(|record| record.created);
     let latest = records.get(records.len().saturating_sub(TOLD_MAX)..).unwrap_or_default();
-    let (now, wall_us) = (node.clock.now(), wall_ms().saturating_mul(1_000));
-    let epoch_us = |moment: Moment| wall_us.saturating_sub(i64::try_from(now.since(moment)).unwrap_or(i64::MAX));
+    let (now, now_us) = (node.clock.now(), wall_us());
+    let epoch_us = |moment: Moment| now_us.saturating_sub(i64::try_from(now.since(moment)).unwrap_or(i64::MAX));
     latest.iter().map(|record| record.told(now, epoch_us(record.created), node.config.billing)).collect()
 }
 
