@@ -246,9 +246,7 @@ async fn functions_without_a_reservation_share_what_others_leave() {
     for running in running {
         assert!(running.await.expect("no panic").is_ok());
     }
-    while stage.worker.list().iter().any(|environment| environment.idle_ms.is_none()) {
-        tokio::task::yield_now().await;
-    }
+    stage.rested().await;
     assert!(stage.worker.invoke(of("c"), invocation("null", false)).await.is_ok());
 }
 
@@ -258,8 +256,10 @@ async fn a_version_keeps_its_environments_when_another_is_retired() {
     let published = version("1");
     let call = |function: &Arc<FunctionVersion>| stage.worker.invoke(Arc::clone(function), invocation("null", true));
     assert_eq!(stage.invoke_to_the_end("null").await.payload, "0");
+    stage.rested().await;
     let first = call(&published).await.expect("answered");
     assert_eq!((first.payload.as_ref(), first.executed_version.as_str()), (b"1".as_slice(), "1"));
+    stage.rested().await;
     stage.worker.retire(&stage.function.key, &[stage.function.incarnation]);
     assert_eq!(call(&published).await.expect("answered").payload, "1", "the same environment");
     assert_eq!(call(&version("$LATEST")).await.expect("answered").payload, "2");

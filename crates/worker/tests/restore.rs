@@ -73,6 +73,7 @@ async fn hooks_run_between_init_and_the_first_event_and_the_log_says_so() {
         serve(runtime)
     });
     assert_eq!(stage.invoke_to_the_end("1").await.payload, "1");
+    stage.rested().await;
     assert_eq!(stage.invoke_to_the_end("2").await.payload, "2");
     let one = |version| ["START RequestId: ID Version: 1", "END RequestId: ID", version];
     let init = ["INIT_START Runtime Version: fake:1", "before the snapshot", "INIT_REPORT Init Duration: "];
@@ -144,6 +145,7 @@ async fn what_the_state_does_not_allow_is_refused_by_its_names() {
     let (stage, _layer) = extended(runtime, Arc::clone(&initialised));
     assert_eq!(stage.invoke_to_the_end("1").await.payload, "1");
     initialised.wait(); // and now it has asked all there is to ask
+    stage.rested().await;
     assert_eq!(stage.invoke_to_the_end("2").await.payload, "2");
     let said = said.lock().unwrap();
     let refused = said.iter().filter(|(_, _, refused)| *refused);

@@ -61,6 +61,7 @@ async fn the_first_piece_arrives_before_the_handler_ends() {
     assert!(!ended.function_error && ended.payload.is_empty());
     assert!(ended.log_tail.unwrap().starts_with(b"START "));
     assert!(!stage.logs.last("REPORT").contains("Status"));
+    stage.rested().await;
     let (pieces, call) = stage.stream("null");
     meet(&seen).await;
     assert_eq!((rest(pieces).await.as_str(), call.await.unwrap().function_error), ("onetwo", false));
@@ -134,6 +135,7 @@ async fn an_answer_that_breaks_off_says_so_and_the_environment_goes_on() {
     assert!(ended.function_error);
     assert!(ended.payload.starts_with(b"{\"errorType\":\"Runtime.TruncatedResponse\""), "{:?}", ended.payload);
     assert!(stage.logs.last("REPORT").ends_with("\tStatus: error\tError Type: Runtime.TruncatedResponse\t\n"));
+    stage.rested().await;
     assert_eq!(stage.invoke("2").await.unwrap().payload, "2");
     assert_eq!(stage.worker.list().len(), 1);
 }
@@ -230,6 +232,7 @@ async fn a_caller_that_goes_away_stops_nothing() {
     meet(&gone).await;
     assert!(!call.await.unwrap().function_error);
     assert!(ended.load(Ordering::SeqCst), "the handler wrote all of it");
+    stage.rested().await;
     assert_eq!(stage.invoke("2").await.unwrap().payload, "2");
     assert_eq!(stage.worker.list().len(), 1);
 }

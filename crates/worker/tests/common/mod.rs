@@ -506,6 +506,14 @@ impl Stage {
         (pieces, tokio::spawn(async move { call.await.unwrap() }))
     }
 
+    /// Returns when every environment is free again. A caller who is back before that waits for it, but not for long: on a
+    /// machine that stands still for a moment there would be a second one.
+    pub(crate) async fn rested(&self) {
+        while self.worker.list().iter().any(|environment| environment.idle_ms.is_none()) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// With the log's end, so that REPORT has been written when it returns.
     pub(crate) async fn invoke_to_the_end(&self, payload: &str) -> InvokeResponse {
         self.worker.invoke(Arc::clone(&self.function), invocation(payload, true)).await.unwrap()
