@@ -71,7 +71,8 @@ def connections(service):
     port = int(service.endpoint.rpartition(":")[2])
     rows = [line.split() for line in Path(f"/proc/{service.process.pid}/net/tcp").read_text().splitlines()[1:]]
     ends = [row for row in rows if int(row[1].rpartition(":")[2], 16) == port and row[3] != LISTENS]
-    return {f"socket:[{row[9]}]" for row in ends}
+    # Those that are closed, and that the kernel remembers, have no number.
+    return {f"socket:[{row[9]}]" for row in ends if row[9] != "0"}
 
 
 def descendants(pid):
