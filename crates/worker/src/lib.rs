@@ -44,7 +44,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
+
+/// Sandboxes that are ended at a time (ours: a processor is left to cold starts).
+const ENDINGS: usize = 1;
+/// And more of them when the service stops (ours).
+const ENDINGS_OF_A_DRAIN: usize = 1_024;
 
 /// How long an idle environment may take to make room (ours: its extensions have two seconds for their end).
 const LEAVING: Duration = Duration::from_secs(3);
@@ -96,6 +102,8 @@ pub(crate) struct Node {
     /// Weak: whoever is behind it has us.
     door: OnceLock<Weak<dyn FunctionDoor>>,
     draining: AtomicBool,
+    /// Turns of sandboxes to be ended: many at once would hold up cold starts, which need the same locks of the kernel.
+    pub(crate) endings: Semaphore,
     /// Whether what functions write to `/tmp` is counted as their memory.
     pub(crate) tmp_is_memory: bool,
 }
@@ -145,7 +153,9 @@ impl Worker {
         let ended = Ended::default();
         let blanks = Blanks::open(&config.sandboxes, clock, config.pool_kib);
         let runtimes = Runtimes::new(config.runtimes.clone());
-        let node = Node { config, runtimes, pools, blanks, ended, clock, resolvers, door, draining, tmp_is_memory };
+        let endings = Semaphore::new(ENDINGS);
+        let node =
+            Node { config, runtimes, pools, blanks, ended, clock, resolvers, door, draining, endings, tmp_is_memory };
         Self { node: Arc::new(node) }
     }
 
@@ -158,6 +168,8 @@ impl Worker {
     /// last one is gone, and every blank sandbox.
     pub async fn drain(&self, limit: Duration) {
         self.node.draining.store(true, Ordering::SeqCst);
+        // Nobody is held up any more.
+        self.node.endings.add_permits(ENDINGS_OF_A_DRAIN);
         self.node.pools.retire_all();
         if tokio::time::timeout(limit, self.node.pools.wait_until_empty()).await.is_err() {
             self.node.pools.stop_all();

@@ -178,7 +178,7 @@ impl Driver {
         let served = RuntimeApi::serve(runtime_api, Arc::clone(me))
             .and_then(|api| Ok((api, Inside::serve(entrances, node, &me.function)?)));
         let (api, inside) = served.map_err(|error| {
-            launch::terminate(me, &sandbox);
+            launch::terminate(node, me, &sandbox);
             launch::failed(&error)
         })?;
         me.observe(|snapshot| snapshot.without_extensions = extensions.is_none());

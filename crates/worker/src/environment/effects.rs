@@ -72,7 +72,7 @@ impl Driver {
                 self.log.telemetry().end();
                 self.api.stop();
                 self.inside.stop();
-                launch::terminate(&self.me, &self.sandbox);
+                launch::terminate(&self.node, &self.me, &self.sandbox);
             }
         }
     }

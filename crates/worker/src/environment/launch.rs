@@ -189,10 +189,11 @@ fn start_now(node: &Node, sandbox: &dyn Sandbox, process: &ProcessSpec) -> Resul
     }
 }
 
-/// Ends the sandbox on a thread that may block; [`Message::Terminated`] follows.
-pub(super) fn terminate(environment: &Arc<Environment>, sandbox: &Arc<dyn Sandbox>) {
-    let (environment, sandbox) = (Arc::clone(environment), Arc::clone(sandbox));
+/// Ends the sandbox on a thread that may block, when it is its turn; [`Message::Terminated`] follows.
+pub(super) fn terminate(node: &Arc<Node>, environment: &Arc<Environment>, sandbox: &Arc<dyn Sandbox>) {
+    let (node, environment, sandbox) = (Arc::clone(node), Arc::clone(environment), Arc::clone(sandbox));
     tokio::spawn(async move {
+        let _turn = node.endings.acquire().await;
         match tokio::task::spawn_blocking(move || sandbox.terminate()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
