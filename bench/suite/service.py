@@ -58,11 +58,11 @@ def entry_file(runtime):
 
 
 class Service:
-    """The release binary on a temporary data directory."""
+    """A binary, if none is named the release's, on a temporary data directory."""
 
-    def __init__(self, *options, network="isolated", data=None):
+    def __init__(self, *options, network="isolated", data=None, binary=TARGET / "release/hearth"):
         self.data = tempfile.TemporaryDirectory(prefix="hearth-bench-")
-        command = [TARGET / "release/hearth", "up", "--listen", "127.0.0.1:0", "--data", data or self.data.name]
+        command = [binary, "up", "--listen", "127.0.0.1:0", "--data", data or self.data.name]
         started = time.monotonic()
         self.process = subprocess.Popen(
             [*command, "--network", network, *options],

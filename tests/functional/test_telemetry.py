@@ -1,6 +1,8 @@
 """The Telemetry API and the Logs API: subscribers in Python, as external extensions, and AWS's own crate."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -294,3 +296,22 @@ def test_a_subscriber_with_the_crate_of_aws(service, function, runtime):
     for kind in ("initStart", "start", "runtimeDone", "report"):
         assert any(line.startswith(f"rust-extension platform {kind}") for line in lines), kind
     assert f"rust-extension platform report {answer.request_id}" in lines
+
+
+@pytest.mark.parametrize("lines", [0, 334])
+def test_who_waits_for_an_environment_is_answered_whatever_is_due_to_subscribers(service, function, lines):
+    """A batch that is full, or late, in the moment in which the environment goes from one caller to the next."""
+    buffering = {"maxItems": 1000, "maxBytes": 262144, "timeoutMs": 30_000 if lines else 25}
+    made = watched(function, subscriber(service, body={"buffering": buffering}))
+    made.client.put_function_concurrency(FunctionName=made.name, ReservedConcurrentExecutions=1)
+    made.invoke({})
+
+    def call(_):
+        # Only who comes while it is about to be free waits; all others are refused.
+        while True:
+            with suppress(made.client.exceptions.TooManyRequestsException):
+                return made.invoke({"lines": lines}).error
+
+    with ThreadPoolExecutor(3) as callers:
+        assert set(callers.map(call, range(100))) == {None}
+    assert len(made.environments()) == 1

@@ -69,8 +69,12 @@ impl Cli {
     }
 }
 
+/// Half of the processors are for functions: with a thread for each, an invocation would hop between threads that wake each
+/// other, and find its function's processor taken.
 fn execute(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    let executor = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let executor = builder.worker_threads((processors / 2).max(1)).enable_all().build();
     let executor = executor.context("start the async executor")?;
     let done = executor.block_on(command);
     if done.is_err() {

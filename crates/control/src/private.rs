@@ -33,8 +33,12 @@ pub(crate) async fn serve(door: &FrontDoor, head: &Parts, id: RequestId) -> Http
     let result = match (&head.method, path) {
         (&Method::GET, "health") => Ok(Answer::ok(json!({ "status": "ok" }))),
         (&Method::GET, "environments") => {
-            let all = json!({ "environments": door.environments.list(), "blanks": door.environments.blanks() });
-            Ok(Answer::ok(all))
+            // What each uses is read from the kernel: with many, that is long for the executor.
+            let environments = Arc::clone(&door.environments);
+            let told = tokio::task::spawn_blocking(move || {
+                Ok(json!({ "environments": environments.list(), "blanks": environments.blanks() }))
+            });
+            task::outcome(told, "environments").await.map(Answer::ok)
         }
         (&Method::GET, "timelines") => {
             let wanted = wanted(head.uri.query().unwrap_or_default());

@@ -134,6 +134,10 @@ pub trait Sandbox: Send + Sync + Debug {
     /// [`SandboxError`]
     fn usage(&self) -> Result<Usage, SandboxError>;
 
+    /// Everything that the kernel charges it with, caches included, bytes: one number, which hardly costs anything, and which
+    /// [`Usage::memory_bytes`] moves unless as much of something else is given up. `None` where the kernel does not keep it.
+    fn charged(&self) -> Option<u64>;
+
     /// PID 1 as the host sees it.
     fn pid(&self) -> u32;
 

@@ -390,6 +390,10 @@ impl Sandbox for ProcessSandbox {
         Ok(Usage { cpu_ns: if counted.cpu_ns > 0 { counted.cpu_ns } else { measured.cpu_ns }, ..measured })
     }
 
+    fn charged(&self) -> Option<u64> {
+        self.with_group(|group| Ok(group.charged())).ok().flatten()
+    }
+
     fn pid(&self) -> u32 {
         self.prepared.pid
     }

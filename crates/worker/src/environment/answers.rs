@@ -64,7 +64,9 @@ impl Driver {
         } else if job.invocation.log_tail && report_follows {
             job.held = Some(response);
         } else if let Some(reply) = job.reply.take() {
-            reply.send(Reply::Done(Ok(response))).unwrap_or_default();
+            // Not before the turn is over; an earlier one that waits for that has waited long enough.
+            let earlier = self.answered.replace((reply, Reply::Done(Ok(response))));
+            earlier.into_iter().for_each(|(caller, answer)| caller.send(answer).unwrap_or_default());
         }
         if !report_follows {
             self.jobs.retain(|job| job.invocation.request_id != id);
@@ -87,6 +89,8 @@ impl Driver {
         let job = self.jobs.swap_remove(at);
         self.earlier_init_error = None;
         if let (Some(mut response), Some(reply)) = (job.held, job.reply) {
+            // A caller who has the end of the log finds it in the log.
+            self.log.flush();
             response.log_tail = Some(self.log.tail());
             reply.send(Reply::Done(Ok(response))).unwrap_or_default();
         }

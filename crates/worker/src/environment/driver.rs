@@ -18,7 +18,7 @@ use hearth_api::environments::InvokeError;
 use hearth_api::runtime_tree::RuntimeTree;
 use hearth_core::environment::{Action, Ending, Event, ExecutionEnvironment, Moment, Phase, Rejected, Stage, Then};
 use hearth_core::extension::Extensions;
-use hearth_core::limits::INIT_MAX_MS;
+use hearth_core::limits::{INIT_MAX_MS, RUNTIME_API_CONNECTIONS};
 use hearth_sandbox::{ExitStatus, ProcessId, ProcessSpec, Sandbox, SandboxEvent};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,6 +27,11 @@ use tokio::sync::oneshot;
 
 /// How often memory in use is looked at during Init and Invoke, microseconds.
 pub(super) const SAMPLE_EVERY_US: u64 = 100_000;
+/// How far what the kernel charges may move before memory in use is counted anew, bytes (ours): the kernel itself counts in
+/// batches of 64 pages for each processor, and REPORT in whole megabytes.
+const CHARGED_TOLERANCE: u64 = 256 << 10;
+/// How long a count is good for if that does not move, microseconds: what is given up and what is taken can be alike.
+const COUNTED_FOR_US: u64 = SAMPLE_EVERY_US;
 
 pub(super) struct Driver {
     pub(super) node: Arc<Node>,
@@ -57,6 +62,10 @@ pub(super) struct Driver {
     pub(super) result: Option<RuntimeResult>,
     /// Requests for the next event that came while an answer was still going to its caller in pieces: asked after it.
     pub(super) asked_early: Vec<Message>,
+    /// A caller and the outcome of its invocation, which it is yet to be told.
+    pub(super) answered: Option<(oneshot::Sender<Reply>, Reply)>,
+    /// Whether an event has just gone to the runtime.
+    pub(super) dispatched: bool,
     /// Dropped to cut off an answer that goes to its caller in pieces.
     pub(super) answering: Option<oneshot::Sender<()>>,
     /// When what happened in the invocation that runs.
@@ -79,6 +88,8 @@ pub(super) struct Driver {
     pub(super) freeze_due: bool,
     /// Whether the pool can hand us out (or has done so, and the invocation is on its way).
     pub(super) offered: bool,
+    /// Whether an invocation that has waited for us is on its way.
+    pub(super) handed_over: bool,
 }
 
 /// What a runtime reported from its Init: type and payload.
@@ -111,6 +122,17 @@ pub(super) struct Memory {
     /// Those of earlier launches.
     pub(super) oom_kills_before: u64,
     pub(super) sampled: Moment,
+    /// What the kernel charged when it was counted in full, and when that was.
+    pub(super) counted: Option<(u64, Moment)>,
+}
+
+impl Memory {
+    /// Whether the latest count is that of now, as far as `charged` can say.
+    fn is_known(&self, charged: Option<u64>, now: Moment) -> bool {
+        self.counted.zip(charged).is_some_and(|((before, at), charged)| {
+            before.abs_diff(charged) <= CHARGED_TOLERANCE && now.since(at) < COUNTED_FOR_US
+        })
+    }
 }
 
 /// Runs the environment to its end.
@@ -207,6 +229,8 @@ impl Driver {
             output: Output::default(),
             restoring: None,
             result: None,
+            answered: None,
+            dispatched: false,
             answering: None,
             spans: Spans::default(),
             farewell: None,
@@ -221,6 +245,7 @@ impl Driver {
             freeze_due: false,
             // Made for an invocation that is on its way.
             offered: true,
+            handed_over: false,
         };
         Ok((driver, events))
     }
@@ -229,8 +254,17 @@ impl Driver {
         let timer = tokio::time::sleep_until(tokio::time::Instant::now());
         tokio::pin!(timer);
         let mut armed = None;
+        let mut in_a_row = 0;
         loop {
-            self.settle();
+            // Whoever has waited for us goes on first: what is left to be done is nobody's wait.
+            if self.give_answer() | std::mem::take(&mut self.dispatched) {
+                tokio::task::yield_now().await;
+            }
+            if self.settle(messages.is_empty()) {
+                // Who has waited for us is about to say what for.
+                tokio::task::yield_now().await;
+                continue;
+            }
             if self.machine.phase() == Phase::Gone {
                 return;
             }
@@ -242,32 +276,71 @@ impl Driver {
                 }
             }
             tokio::select! {
-                Some(message) = messages.recv() => self.on_message(message),
-                Some(event) = events.recv() => self.on_sandbox(event),
+                biased;
+                // Before all else: messages without end do not put off a deadline.
                 () = &mut timer, if armed.is_some() => {
                     armed = None;
+                    // It may have been said in time.
+                    messages.try_recv().into_iter().for_each(|message| self.on_message(message));
                     self.on_timer();
                 }
-                () = self.output.readable() => self.output.read_some(&mut self.log),
+                // Before the news of an end: what was said before it counts, but not what is said without end.
+                Some(message) = messages.recv(), if in_a_row < RUNTIME_API_CONNECTIONS || events.is_empty() => {
+                    in_a_row += 1;
+                    self.on_message(message);
+                }
+                Some(event) = events.recv() => {
+                    in_a_row = 0;
+                    self.on_sandbox(event);
+                }
+                () = self.output.readable() => {
+                    // Most often printed just before an answer, which may be here in a moment: its caller waits, a log does not.
+                    tokio::task::yield_now().await;
+                    match messages.try_recv() {
+                        Ok(message) => self.on_message(message),
+                        Err(_) => self.output.read_some(&mut self.log),
+                    }
+                }
             }
         }
     }
 
-    /// After each event: what others may see of us.
-    fn settle(&mut self) {
-        let runs = matches!(self.machine.phase(), Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { .. });
-        if runs {
-            self.log.flush_unless_new()
-        } else {
-            self.log.flush()
-        };
-        self.send_telemetry();
-        if self.machine.accepts_invocations() && !self.offered {
+    /// The caller of an invocation hears its outcome. After the runtime, which hears that it was taken: who is woken last goes
+    /// first.
+    fn give_answer(&mut self) -> bool {
+        let Some((caller, answer)) = self.answered.take() else { return false };
+        caller.send(answer).unwrap_or_default();
+        true
+    }
+
+    /// After each event: what others may see of us. Whether somebody who has waited has us from now on: then the log waits for
+    /// what he has to say, and the end of one invocation and the start of the next are one write, behind the start.
+    fn settle(&mut self, is_all_handled: bool) -> bool {
+        self.output.forget_look();
+        let is_free = self.machine.accepts_invocations() && !self.offered;
+        if is_free {
             self.offered = true;
             self.idle_since = self.node.clock.now();
-            self.rest();
-        } else {
+        }
+        // One that has waited for us is most often the next we hear of: neither frozen nor thawed for it. Whoever else finds
+        // us finds us frozen.
+        let is_handed_over = is_free && self.pool.hand_over(&self.me);
+        self.handed_over |= is_handed_over;
+        if !(self.handed_over && (is_handed_over || !is_all_handled)) {
+            let runs =
+                matches!(self.machine.phase(), Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { .. });
+            if runs {
+                self.log.flush_unless_new();
+            } else {
+                self.log.flush();
+            }
+        }
+        self.send_telemetry();
+        if !self.handed_over {
             self.freeze_if_due();
+            if is_free && self.machine.accepts_invocations() {
+                self.pool.offer(&self.me);
+            }
         }
         let phase = self.machine.phase();
         let free = self.machine.accepts_invocations();
@@ -286,18 +359,7 @@ impl Driver {
         self.me.observe(|snapshot| {
             (snapshot.phase, snapshot.idle_since, snapshot.coming_up) = (phase.name(), idle_since, coming_up);
         });
-    }
-
-    /// Free for an invocation. One that has waited for us is most often the next we hear of: neither frozen nor thawed for
-    /// it. Whoever else finds us finds us frozen.
-    fn rest(&mut self) {
-        if self.pool.hand_over(&self.me) {
-            return;
-        }
-        self.freeze_if_due();
-        if self.machine.accepts_invocations() {
-            self.pool.offer(&self.me);
-        }
+        is_handed_over
     }
 
     /// Whether it takes no invocation any more.
@@ -352,6 +414,16 @@ impl Driver {
             | Phase::Reset { .. }
             | Phase::Shutdown { .. }
             | Phase::Gone => self.feed(Event::Deadline),
+        }
+    }
+
+    /// As [`Driver::sample_memory`], but where nothing has changed it costs one number that is read: counting takes longer than
+    /// many invocations.
+    pub(super) fn sample_memory_if_moved(&mut self) {
+        let charged = self.sandbox.charged();
+        if !self.memory.is_known(charged, self.node.clock.now()) {
+            self.sample_memory();
+            self.memory.counted = charged.map(|charged| (charged, self.memory.sampled));
         }
     }
 
@@ -424,5 +496,22 @@ mod tests {
         assert!(!init_overruns(phase(Stage::Running), late));
         let (deadline, started, waiting) = (Moment(u64::MAX), Moment(5), None);
         assert!(init_overruns(Phase::Init { deadline, started, step: Step::Loading, waiting }, late));
+    }
+
+    #[test]
+    fn memory_is_counted_anew_when_it_may_have_changed() {
+        let mut memory = Memory::default();
+        assert!(!memory.is_known(Some(5), Moment(0)), "never counted");
+        memory.counted = Some((CHARGED_TOLERANCE, Moment(10)));
+        for (charged, at, is_known) in [
+            (Some(0), 10, true),
+            (Some(2 * CHARGED_TOLERANCE), 11, true),
+            (Some(2 * CHARGED_TOLERANCE + 1), 11, false),
+            (Some(CHARGED_TOLERANCE), 9 + COUNTED_FOR_US, true),
+            (Some(CHARGED_TOLERANCE), 10 + COUNTED_FOR_US, false),
+            (None, 10, false),
+        ] {
+            assert_eq!(memory.is_known(charged, Moment(at)), is_known, "{charged:?} at {at}");
+        }
     }
 }

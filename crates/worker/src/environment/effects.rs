@@ -99,9 +99,10 @@ impl Driver {
         self.earlier_init_error = self.init_error.take().filter(|_| phase == InitPhase::Invoke);
         self.exit_text.clear();
         // Opens what is read later: where descriptors are short, that must show before the runtime starts.
-        self.sample_memory();
+        self.memory.counted = None;
+        self.sample_memory_if_moved();
         self.memory.oom_kills_before = self.memory.oom_kills;
-        self.memory.peak_bytes = 0;
+        (self.memory.peak_bytes, self.memory.counted) = (0, None);
         self.log.telemetry().open();
         let start = PlatformEvent::InitStart(self.me.function.init_type(), phase, self.instance());
         self.log.platform(&start);
@@ -167,7 +168,10 @@ impl Driver {
         let mut delivery = Ok(Delivery { invocation, deadline_ms });
         while let Some(waiting) = self.parked.pop() {
             match waiting.send(delivery) {
-                Ok(()) => return,
+                Ok(()) => {
+                    self.dispatched = true;
+                    return;
+                }
                 Err(back) => delivery = back,
             }
         }
@@ -212,7 +216,7 @@ impl Driver {
     fn report(&mut self, report: &InvocationReport) {
         self.drain();
         if matches!(self.runtime, Runtime::Running(_)) {
-            self.sample_memory();
+            self.sample_memory_if_moved();
         }
         let memory_mb = self.me.function.memory_mb;
         let used_mb = self.memory.peak_bytes.div_ceil(1 << 20).clamp(1, u64::from(memory_mb));
@@ -227,7 +231,6 @@ impl Driver {
             spans: self.spans.over(self.node.clock.now(), with_extensions),
             trace: self.trace(id),
         });
-        self.log.flush();
         self.finish(id);
     }
 

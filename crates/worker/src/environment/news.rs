@@ -86,7 +86,7 @@ impl Driver {
     }
 
     fn on_invoke(&mut self, mut job: Job) {
-        self.offered = false;
+        (self.offered, self.handed_over) = (false, false);
         let timeout_ms = u64::from(self.me.function.timeout_s) * 1_000;
         let call = Call { request_id: job.invocation.request_id, timeout_ms };
         // Known before it is fed: its effects need it.

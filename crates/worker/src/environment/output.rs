@@ -3,17 +3,24 @@
 use crate::logs::{LogWriter, Source};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::future::poll_fn;
-use std::io::{self, ErrorKind::WouldBlock};
+use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::unix::pipe::Receiver;
 
 const BLOCK: usize = 16 * 1024;
+/// What is read of one pipe before others are served: what a pipe holds that nobody has enlarged.
+const AT_ONCE_BYTES: u64 = 64 * 1024;
 
 /// Standard output, standard error and frames of one generation of processes.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     pipes: Vec<(Source, Receiver)>,
+    /// Whether all that was there has been read in this turn of the environment's task.
+    looked: bool,
 }
 
 impl Output {
@@ -38,23 +45,36 @@ impl Output {
 
     /// Reads what is there, and forgets pipes that nobody is left to write to.
     pub(super) fn read_some(&mut self, log: &mut LogWriter) {
-        let mut buffer = [0; BLOCK];
+        let mut after = false;
         let found = self.look(|pipe| {
-            // Of the receiver, who asks only once the executor has heard of new bytes: that way it learns when there are
-            // none.
-            let read = pipe.try_read(&mut buffer);
-            let block = buffer.get(..*read.as_ref().unwrap_or(&0)).unwrap_or_default().to_vec();
-            let has_ended = !matches!(&read, Ok(1..)) && !matches!(&read, Err(error) if error.kind() == WouldBlock);
-            Found { block, left: length(pipe), has_ended }
+            // Of the receiver, who asks only once the executor has heard of new bytes: that way it learns when there are none.
+            let mut buffer = [MaybeUninit::uninit(); BLOCK];
+            let mut block = ReadBuf::uninit(&mut buffer);
+            let read = Pin::new(&mut *pipe).poll_read(&mut Context::from_waker(Waker::noop()), &mut block);
+            // It may not have heard yet of what was printed before something that it has.
+            let left = if after || block.remaining() == 0 { length(pipe).min(AT_ONCE_BYTES) } else { 0 };
+            let block = block.filled().to_vec();
+            after |= !block.is_empty();
+            let has_ended = match read {
+                Poll::Ready(read) => read.is_err() || block.is_empty(),
+                Poll::Pending => false,
+            };
+            Found { block, left, has_ended }
         });
         self.print(&found, log);
         let mut found = found.iter();
         self.pipes.retain(|_| found.next().is_none_or(|found| !found.has_ended));
     }
 
-    /// Reads what was written up to now, and no more: somebody who writes without end does not hold us.
+    /// A new turn: what is there may be new.
+    pub(super) fn forget_look(&mut self) {
+        self.looked = false;
+    }
+
+    /// Reads what was written up to now, and no more: somebody who writes without end does not hold us. Once in each turn: the
+    /// end of an invocation asks for it three times, and what is printed between two of them comes after it.
     pub(super) fn drain(&mut self, log: &mut LogWriter) {
-        if self.is_empty() {
+        if std::mem::replace(&mut self.looked, true) || self.is_empty() {
             return;
         }
         let found = self.look(|pipe| Found { block: Vec::new(), left: length(pipe), has_ended: false });
@@ -71,23 +91,23 @@ impl Output {
 
     /// What there is, in the order of the pipes. Looked at backwards: what was printed before a frame was written is seen
     /// with it.
-    fn look(&self, mut look: impl FnMut(&Receiver) -> Found) -> Vec<Found> {
-        let mut found: Vec<_> = self.pipes.iter().rev().map(|(_, pipe)| look(pipe)).collect();
+    fn look(&mut self, mut look: impl FnMut(&mut Receiver) -> Found) -> Vec<Found> {
+        let mut found: Vec<_> = self.pipes.iter_mut().rev().map(|(_, pipe)| look(pipe)).collect();
         found.reverse();
         found
     }
 
     fn print(&self, found: &[Found], log: &mut LogWriter) {
-        let mut buffer = [0; BLOCK];
+        let mut buffer = [MaybeUninit::uninit(); BLOCK];
         for ((source, pipe), Found { block, left, .. }) in self.pipes.iter().zip(found) {
             log.printed(*source, block);
             let mut left = usize::try_from(*left).unwrap_or(usize::MAX);
             while left > 0 {
                 // Straight from the kernel.
                 let Some(block) = buffer.get_mut(..left.min(BLOCK)) else { break };
-                let Ok(length @ 1..) = rustix::io::read(pipe, &mut *block) else { break };
-                log.printed(*source, block.get(..length).unwrap_or_default());
-                left = left.saturating_sub(length);
+                let Ok((read @ &mut [_, ..], _)) = rustix::io::read(pipe, block) else { break };
+                log.printed(*source, read);
+                left = left.saturating_sub(read.len());
             }
         }
     }

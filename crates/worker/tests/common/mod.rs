@@ -417,6 +417,10 @@ impl Sandbox for FakeSandbox {
         Ok(Usage { memory_bytes: 30 << 20, cpu_ns: 0, oom_kills })
     }
 
+    fn charged(&self) -> Option<u64> {
+        None
+    }
+
     fn pid(&self) -> u32 {
         1
     }

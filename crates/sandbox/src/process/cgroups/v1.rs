@@ -95,10 +95,11 @@ impl Layout for V1 {
         let name = format!("e{number}");
         let below = |parent: &Option<PathBuf>| parent.as_ref().map(|parent| parent.join(&name));
         let mut group = V1Group {
-            memory_counters: below(&self.memory)
-                .map(|memory| (Counters::of(&memory, "memory.stat"), Counters::of(&memory, "memory.oom_control"))),
+            memory_counters: below(&self.memory).map(|memory| {
+                ["memory.stat", "memory.oom_control", "memory.usage_in_bytes"].map(|file| Counters::of(&memory, file))
+            }),
             memory: below(&self.memory),
-            cpu_counter: below(&self.accounting).map(|accounting| Counters::of(&accounting, "cpuacct.usage")),
+            accounting: below(&self.accounting),
             pids: below(&self.pids),
             ..V1Group::default()
         };
@@ -155,11 +156,11 @@ impl Switch {
 #[derive(Debug, Default)]
 pub(crate) struct V1Group {
     memory: Option<PathBuf>,
-    /// `memory.stat` and `memory.oom_control`.
-    memory_counters: Option<(Counters, Counters)>,
+    /// `memory.stat`, `memory.oom_control` and `memory.usage_in_bytes`.
+    memory_counters: Option<[Counters; 3]>,
     /// `cpu.cfs_quota_us`.
     quota: Option<Prepared>,
-    cpu_counter: Option<Counters>,
+    accounting: Option<PathBuf>,
     pids: Option<PathBuf>,
     freezer: Option<Switch>,
     freezer_is_v2: bool,
@@ -224,15 +225,20 @@ impl Group for V1Group {
 
     fn usage(&self) -> Result<Usage, Failure> {
         let mut usage = Usage::default();
-        if let Some((stat, control)) = &self.memory_counters {
+        if let Some([stat, control, _]) = &self.memory_counters {
             let stat = stat.read()?;
             usage.memory_bytes = directory::number(&stat, "total_rss") + directory::number(&stat, "total_shmem");
             usage.oom_kills = directory::number(&control.read().unwrap_or_default(), "oom_kill");
         }
-        if let Some(counter) = &self.cpu_counter {
-            usage.cpu_ns = counter.read()?.trim().parse().unwrap_or(0);
+        if let Some(accounting) = &self.accounting {
+            usage.cpu_ns = directory::read(accounting, "cpuacct.usage")?.trim().parse().unwrap_or(0);
         }
         Ok(usage)
+    }
+
+    fn charged(&self) -> Option<u64> {
+        let [_, _, charged] = self.memory_counters.as_ref()?;
+        charged.read().ok()?.trim().parse().ok()
     }
 
     fn remove(&self) -> Result<(), Failure> {

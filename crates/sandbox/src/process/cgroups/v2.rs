@@ -164,7 +164,8 @@ impl Layout for V2 {
         };
         match make() {
             Ok((freezer, quota)) => {
-                let counters = ["cpu.stat", "memory.stat", "memory.events"].map(|file| Counters::of(&function, file));
+                let counters = ["memory.stat", "memory.events", "memory.current"];
+                let counters = counters.map(|file| Counters::of(&function, file));
                 let controllers = self.controllers.clone();
                 Ok(Box::new(V2Group { controllers, top, init, function, freezer, quota, counters }))
             }
@@ -187,7 +188,7 @@ struct V2Group {
     freezer: File,
     /// `cpu.max`.
     quota: Option<Prepared>,
-    /// `cpu.stat`, `memory.stat` and `memory.events`.
+    /// `memory.stat`, `memory.events` and `memory.current`.
     counters: [Counters; 3],
 }
 
@@ -239,9 +240,9 @@ impl Group for V2Group {
     }
 
     fn usage(&self) -> Result<Usage, Failure> {
-        let [cpu, memory, events] = &self.counters;
+        let [memory, events, _] = &self.counters;
         // It is there without the controller too.
-        let cpu = cpu.read()?;
+        let cpu = directory::read(&self.function, "cpu.stat")?;
         let cpu_ns = directory::number(&cpu, "usage_usec") * 1_000;
         if !self.has("memory") {
             return Ok(Usage { cpu_ns, ..Usage::default() });
@@ -252,6 +253,11 @@ impl Group for V2Group {
             cpu_ns,
             oom_kills: directory::number(&events, "oom_kill"),
         })
+    }
+
+    fn charged(&self) -> Option<u64> {
+        let [.., charged] = &self.counters;
+        if self.has("memory") { charged.read().ok()?.trim().parse().ok() } else { None }
     }
 
     fn remove(&self) -> Result<(), Failure> {
