@@ -43,7 +43,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -115,9 +114,11 @@ impl Node {
     }
 
     /// There is too little of something: those that wait for cold starts go, or, when none do, the environment that has been idle for
-    /// longest. Whether the same may work now. Blocks until they are gone. `sacrifices`: see [`Blanks::give_up`].
-    pub(crate) fn make_room(&self, sacrifices: u64) -> bool {
-        if self.blanks.give_up(sacrifices) {
+    /// longest. Whether the same may work now. `sacrifices`: see [`Blanks::give_up`].
+    pub(crate) async fn make_room(self: &Arc<Self>, sacrifices: u64) -> bool {
+        let node = Arc::clone(self);
+        let given_up = tokio::task::spawn_blocking(move || node.blanks.give_up(sacrifices)).await;
+        if given_up.unwrap_or(false) {
             return true;
         }
         let Some(environment) = self.pools.take_longest_idle() else { return false };
@@ -125,8 +126,7 @@ impl Node {
             environment = environment.id,
             "no room for another environment: the one that was idle for longest goes"
         );
-        environment.retire();
-        Handle::current().block_on(tokio::time::timeout(LEAVING, environment.gone())).is_ok()
+        tokio::time::timeout(LEAVING, environment.leave()).await.is_ok()
     }
 
     /// Where functions invoke functions, while it is open.

@@ -4,14 +4,16 @@
 
 mod common;
 
-use common::{NEXT, Program, Reply, Runtime, Stage, function};
-use hearth_api::environments::InvokeError;
+use common::{NEXT, Program, Reply, Runtime, Stage, function, invocation};
+use hearth_api::environments::{Environments, InvokeError};
 use hearth_api::function::{Code, FunctionVersion, Layer, SnapStart};
 use hearth_core::environment::NotRestored;
 use hearth_sandbox::ExitStatus;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::time::Duration;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 const RESTORE_NEXT: &str = "GET /2018-06-01/runtime/restore/next";
 const REFUSED: &str = "failed for runtime. Error: State transition is not allowed";
@@ -267,4 +269,31 @@ async fn on_demand_environments_know_no_restore() {
     stage.function = Arc::new(latest);
     assert_eq!(stage.invoke_to_the_end("1").await.payload, "1");
     assert_eq!(*seen.lock().unwrap(), [404, 404]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_takes_long_holds_up_no_answer() {
+    let stage = stage(|runtime| {
+        while let Some((id, event)) = runtime.next() {
+            if event == "null" {
+                return ExitStatus::Code(1);
+            }
+            runtime.respond(&id, &event);
+        }
+        runtime.hang()
+    });
+    assert_eq!(stage.invoke_to_the_end("1").await.payload, "1");
+    stage.rested().await;
+    let (go_on, word) = mpsc::channel();
+    *stage.sandboxes.ends_late.lock().unwrap() = Some((0, word));
+    stage.worker.retire(&stage.function.key, &[stage.function.incarnation]);
+    while stage.sandboxes.ends_late.lock().unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // It ends where others are reset, and its caller has the end of the log only after that.
+    let other = FunctionVersion { incarnation: Uuid::new_v4(), ..FunctionVersion::clone(&stage.function) };
+    let answer = stage.worker.invoke(Arc::new(other), invocation("null", true)).await.unwrap();
+    assert!(answer.function_error && String::from_utf8_lossy(&answer.log_tail.unwrap()).contains("\nREPORT "));
+    assert_eq!(stage.sandboxes.ended.load(Ordering::SeqCst), 1, "the first is at it still");
+    go_on.send(()).unwrap();
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 
 /// What it needs: some calls, no data of its own (ours).
-const STACK_BYTES: usize = 64 * 1024;
+const STACK_BYTES: usize = 256 * 1024;
 
 type Work = Box<dyn FnOnce() -> Result<(), Failure> + Send>;
 

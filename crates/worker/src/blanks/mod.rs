@@ -153,11 +153,15 @@ impl Blanks {
         // Each is waited for, so all at once.
         thread::scope(|scope| {
             for Blank { sandbox, .. } in &waiting {
-                scope.spawn(|| {
+                let end = || {
                     if let Err(error) = sandbox.terminate() {
                         tracing::warn!(error = chain(&error), "a blank sandbox left something behind");
                     }
-                });
+                };
+                // It may be threads that there are too few of.
+                if thread::Builder::new().spawn_scoped(scope, end).is_err() {
+                    end();
+                }
             }
         });
         *done += 1;

@@ -86,6 +86,8 @@ pub(super) struct Driver {
     idle_since: Moment,
     /// Whether it is to be frozen, but has not been.
     pub(super) freeze_due: bool,
+    /// Whether nothing runs in it.
+    pub(super) is_frozen: bool,
     /// Whether the pool can hand us out (or has done so, and the invocation is on its way).
     pub(super) offered: bool,
     /// Whether an invocation that has waited for us is on its way.
@@ -142,12 +144,8 @@ pub(super) async fn run(
     me: Arc<Environment>,
     mut messages: UnboundedReceiver<Message>,
 ) {
-    let made = {
-        let (node, me) = (Arc::clone(&node), Arc::clone(&me));
-        tokio::task::spawn_blocking(move || launch::make(&node, &me.function, &me.id)).await
-    };
     let registered = Registered { pool: &pool, me: &me };
-    let made = made.unwrap_or_else(|panic| Err(InvokeError::Sandbox(panic.to_string())));
+    let made = launch::make(&node, &me).await;
     let ended = match made.and_then(|made| Driver::new(&node, &pool, &me, made)) {
         Ok((mut driver, mut events)) => {
             // What it is made for is on its way: an Init that fails at once must not be over before that is here.
@@ -200,7 +198,7 @@ impl Driver {
         let served = RuntimeApi::serve(runtime_api, Arc::clone(me))
             .and_then(|api| Ok((api, Inside::serve(entrances, node, &me.function)?)));
         let (api, inside) = served.map_err(|error| {
-            launch::terminate(node, me, &sandbox);
+            launch::terminate(node, me, &sandbox, false);
             launch::failed(&error)
         })?;
         me.observe(|snapshot| snapshot.without_extensions = extensions.is_none());
@@ -243,6 +241,7 @@ impl Driver {
             memory: Memory::default(),
             idle_since: node.clock.now(),
             freeze_due: false,
+            is_frozen: false,
             // Made for an invocation that is on its way.
             offered: true,
             handed_over: false,

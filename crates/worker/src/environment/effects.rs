@@ -60,6 +60,7 @@ impl Driver {
             // Not frozen yet, and now it will not be.
             Action::Thaw if self.freeze_due => self.freeze_due = false,
             Action::Thaw => {
+                self.is_frozen = false;
                 let thawed = self.sandbox.thaw();
                 self.or_lost("thaw", thawed);
                 self.log.telemetry().thaw();
@@ -72,7 +73,8 @@ impl Driver {
                 self.log.telemetry().end();
                 self.api.stop();
                 self.inside.stop();
-                launch::terminate(&self.node, &self.me, &self.sandbox);
+                let in_turn = self.is_frozen && self.jobs.is_empty() && !self.me.is_awaited();
+                launch::terminate(&self.node, &self.me, &self.sandbox, in_turn);
             }
         }
     }
@@ -82,6 +84,7 @@ impl Driver {
         if std::mem::take(&mut self.freeze_due) && self.machine.phase() == Phase::Idle {
             self.log.telemetry().freeze();
             let frozen = self.sandbox.freeze();
+            self.is_frozen = frozen.is_ok();
             self.or_lost("freeze", frozen);
             self.follow();
         }

@@ -18,8 +18,11 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// How long one that could be ended waits for others that are (ours): one that takes long does not hold them all.
+const TURN_WITHIN: Duration = Duration::from_secs(1);
 /// How often room is made for one environment (ours: one that goes may not be enough).
 const MAKING_ROOM: usize = 16;
 
@@ -37,27 +40,50 @@ pub(super) struct Made {
     pub(super) tree: Arc<RuntimeTree>,
 }
 
+/// Why an environment was not made.
+enum Refusal {
+    /// For want of something that may be there again.
+    Short(String),
+    /// For something else.
+    Other(InvokeError),
+}
+
 /// Takes a blank sandbox and assigns it to the function; if there is too little of something, in the place of those that wait
-/// or are idle. Blocks for some milliseconds, most of them if none was ready.
-pub(super) fn make(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, InvokeError> {
+/// or are idle. Takes some milliseconds, most of them if none was ready.
+pub(super) async fn make(node: &Arc<Node>, me: &Arc<Environment>) -> Result<Made, InvokeError> {
+    let mut turns = 0..MAKING_ROOM;
+    loop {
+        let attempt = {
+            let (node, me) = (Arc::clone(node), Arc::clone(me));
+            move || (node.blanks.sacrifices(), attempt(&node, &me.function, &me.id))
+        };
+        let attempted = tokio::task::spawn_blocking(attempt).await;
+        let (sacrifices, made) = attempted.map_err(|panic| InvokeError::Sandbox(panic.to_string()))?;
+        match made {
+            Ok(made) => return Ok(made),
+            Err(Refusal::Other(error)) => return Err(error),
+            // Nobody blocks a thread for that: those that go need one.
+            Err(Refusal::Short(_)) if turns.next().is_some() && node.make_room(sacrifices).await => {}
+            Err(Refusal::Short(text)) => return Err(throttled(text)),
+        }
+    }
+}
+
+fn attempt(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, Refusal> {
+    let other = |error: &(dyn Error + 'static)| Refusal::Other(failed(error));
     let tree = node.runtimes.find(&function.runtime).map_err(|error| match is_shortage(&error) {
-        true => failed(&error),
-        false => InvokeError::RuntimeMissing(error.to_string()),
+        true => other(&error),
+        false => Refusal::Other(InvokeError::RuntimeMissing(error.to_string())),
     })?;
     let log_stream = log_stream_name(function, id);
-    let (process, kind) = plan(node, function, &tree, &log_stream).map_err(|error| failed(&error))?;
+    let (process, kind) = plan(node, function, &tree, &log_stream).map_err(|error| other(&error))?;
     let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
-    let outfit = || outfit(node, function, &kind, &directories, &log_stream);
-    let mut turns = 0..MAKING_ROOM;
-    let outfitted = loop {
-        let sacrifices = node.blanks.sacrifices();
-        match outfit() {
-            Err(error) if is_shortage(error.as_ref()) && turns.next().is_some() && node.make_room(sacrifices) => {}
-            outfitted => break outfitted,
-        }
-    };
+    let outfitted = outfit(node, function, &kind, &directories, &log_stream);
     let Outfit { blank: Blank { sandbox, events }, starting, sockets, log } =
-        outfitted.map_err(|error| failed(error.as_ref()))?;
+        outfitted.map_err(|error| match is_shortage(error.as_ref()) {
+            true => Refusal::Short(chain(error.as_ref())),
+            false => other(error.as_ref()),
+        })?;
     let extensions = (!layers::disable_extensions(&directories)).then(|| {
         let environment = variables::of_extension(function, &tree, &process.environment);
         let names = layers::external_extensions(&directories).into_iter();
@@ -143,22 +169,31 @@ pub(super) fn start_extensions(
 ) {
     let (node, environment) = (Arc::clone(node), Arc::clone(environment));
     let (sandbox, programs) = (Arc::clone(sandbox), programs.to_vec());
-    tokio::task::spawn_blocking(move || {
-        let mut launched = Launch { started: Vec::new(), failed: None };
-        for program in programs.iter().take(EXTENSIONS) {
-            match start_now(&node, sandbox.as_ref(), program) {
-                Ok(started) => launched.started.push(started),
-                Err(error) => {
-                    launched.failed = Some(LaunchFailure::NotStarted(error));
-                    break;
-                }
-            }
-        }
-        if launched.failed.is_none() && programs.len() > EXTENSIONS {
-            launched.failed = Some(LaunchFailure::TooMany);
-        }
+    tokio::spawn(async move {
+        let started = tokio::task::spawn_blocking(move || start_each(&node, sandbox.as_ref(), &programs)).await;
+        let launched = started.unwrap_or_else(|_| {
+            let gone = SandboxError::Gone("the thread that starts them");
+            Launch { started: Vec::new(), failed: Some(LaunchFailure::NotStarted(gone)) }
+        });
         environment.tell(Message::ExtensionsLaunched { generation, launched });
     });
+}
+
+fn start_each(node: &Node, sandbox: &dyn Sandbox, programs: &[ProcessSpec]) -> Launch {
+    let mut launched = Launch { started: Vec::new(), failed: None };
+    for program in programs.iter().take(EXTENSIONS) {
+        match start_now(node, sandbox, program) {
+            Ok(started) => launched.started.push(started),
+            Err(error) => {
+                launched.failed = Some(LaunchFailure::NotStarted(error));
+                return launched;
+            }
+        }
+    }
+    if programs.len() > EXTENSIONS {
+        launched.failed = Some(LaunchFailure::TooMany);
+    }
+    launched
 }
 
 /// Starts the runtime, at once if one waits, else on a thread that may block; [`Message::Launched`] says how it went.
@@ -174,8 +209,9 @@ pub(super) fn start(
     }
     let (node, environment) = (Arc::clone(node), Arc::clone(environment));
     let (sandbox, process) = (Arc::clone(sandbox), process.clone());
-    tokio::task::spawn_blocking(move || {
-        let result = start_now(&node, sandbox.as_ref(), &process);
+    tokio::spawn(async move {
+        let started = tokio::task::spawn_blocking(move || start_now(&node, sandbox.as_ref(), &process)).await;
+        let result = started.unwrap_or(Err(SandboxError::Gone("the thread that starts it")));
         environment.tell(Message::Launched { generation, result });
     });
 }
@@ -189,11 +225,15 @@ fn start_now(node: &Node, sandbox: &dyn Sandbox, process: &ProcessSpec) -> Resul
     }
 }
 
-/// Ends the sandbox on a thread that may block, when it is its turn; [`Message::Terminated`] follows.
-pub(super) fn terminate(node: &Arc<Node>, environment: &Arc<Environment>, sandbox: &Arc<dyn Sandbox>) {
+/// Ends the sandbox on a thread that may block; [`Message::Terminated`] follows. `in_turn`: whether that can wait for a while,
+/// because nothing runs in it and nobody waits for its end.
+pub(super) fn terminate(node: &Arc<Node>, environment: &Arc<Environment>, sandbox: &Arc<dyn Sandbox>, in_turn: bool) {
     let (node, environment, sandbox) = (Arc::clone(node), Arc::clone(environment), Arc::clone(sandbox));
     tokio::spawn(async move {
-        let _turn = node.endings.acquire().await;
+        let _turn = match in_turn {
+            true => tokio::time::timeout(TURN_WITHIN, node.endings.acquire()).await.ok(),
+            false => None,
+        };
         match tokio::task::spawn_blocking(move || sandbox.terminate()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -220,12 +260,16 @@ fn log_stream_name(function: &FunctionVersion, id: &str) -> String {
 pub(super) fn failed(error: &(dyn Error + 'static)) -> InvokeError {
     let text = chain(error);
     if is_shortage(error) {
-        // Not louder: whoever is refused tries again at once.
-        tracing::info!(error = text, "no room for another execution environment: throttled");
-        return InvokeError::Capacity(text);
+        return throttled(text);
     }
     tracing::error!(error = text, "an execution environment could not be made");
     InvokeError::Sandbox(text)
+}
+
+fn throttled(shortage: String) -> InvokeError {
+    // Not louder: whoever is refused tries again at once.
+    tracing::info!(error = shortage, "no room for another execution environment: throttled");
+    InvokeError::Capacity(shortage)
 }
 
 /// An error with its causes.

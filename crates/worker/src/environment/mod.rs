@@ -46,6 +46,8 @@ pub(crate) struct Environment {
     timeline: Mutex<Timeline>,
     sandbox: OnceLock<Arc<dyn Sandbox>>,
     retire_after_first: AtomicBool,
+    /// Whether somebody waits for its end.
+    awaited: AtomicBool,
 }
 
 /// What `hearth ps` shows; the task keeps it up to date.
@@ -202,6 +204,7 @@ impl Environment {
             timeline: Mutex::new(Timeline::new(created)),
             sandbox: OnceLock::new(),
             retire_after_first: AtomicBool::new(false),
+            awaited: AtomicBool::new(false),
         });
         let late = pool.add(Arc::clone(&environment), share);
         tokio::spawn(driver::run(Arc::clone(node), Arc::clone(pool), Arc::clone(&environment), messages));
@@ -241,9 +244,16 @@ impl Environment {
         self.tell(Message::Stop);
     }
 
-    /// Returns when it is gone, and everything of it given back.
-    pub(crate) async fn gone(&self) {
+    /// Ends it as soon as no invocation needs it, before others that end; returns when everything of it has been given back.
+    pub(crate) async fn leave(&self) {
+        self.awaited.store(true, Ordering::Relaxed);
+        self.retire();
         self.mailbox.closed().await;
+    }
+
+    /// Whether somebody waits for its end.
+    fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed)
     }
 
     /// Since when it has been idle, if it is; the latest moment there is if not.

@@ -23,6 +23,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stores::{FakeLogs, FakePackages};
@@ -232,7 +233,11 @@ pub(crate) struct FakeSandboxes {
     pub(crate) refuse: Arc<Mutex<Refusal>>,
     /// How many there is room for.
     pub(crate) room: AtomicUsize,
+    /// One whose end takes until something is said here, or nobody is left to say it.
+    pub(crate) ends_late: EndsLate,
 }
+
+pub(crate) type EndsLate = Arc<Mutex<Option<(usize, Receiver<()>)>>>;
 
 impl std::fmt::Debug for FakeSandboxes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -256,6 +261,7 @@ struct FakeSandbox {
     freezes: Arc<AtomicUsize>,
     never_freezes: Arc<AtomicBool>,
     refuse: Arc<Mutex<Refusal>>,
+    ends_late: EndsLate,
 }
 
 impl FakeSandbox {
@@ -298,6 +304,7 @@ impl Sandboxes for FakeSandboxes {
             freezes: Arc::clone(&self.freezes),
             never_freezes: Arc::clone(&self.never_freezes),
             refuse: Arc::clone(&self.refuse),
+            ends_late: Arc::clone(&self.ends_late),
         }))
     }
 
@@ -426,6 +433,8 @@ impl Sandbox for FakeSandbox {
     }
 
     fn terminate(&self) -> Result<(), SandboxError> {
+        let late = self.ends_late.lock().unwrap().take_if(|(number, _)| *number == self.number);
+        late.into_iter().for_each(|(_, word)| word.recv().unwrap_or_default());
         self.end(|_| true);
         self.ended.fetch_add(1, Ordering::SeqCst);
         Ok(())
@@ -477,6 +486,7 @@ impl Stage {
             never_freezes,
             refuse,
             room: AtomicUsize::new(usize::MAX),
+            ends_late: EndsLate::default(),
         };
         let sandboxes = Arc::new(sandboxes);
         let logs = Arc::new(FakeLogs::default());
