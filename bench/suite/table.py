@@ -24,9 +24,16 @@ def show(result):
     echo = result["warm"]["echo (baseline)"]["p50_us"]
     for name, one in result["warm"].items():
         row(name, {"p50": one["p50_us"], "p99": one["p99_us"]}, f"{one['p50_us'] / echo:.2f}")
+    columns = ("per second", "client, µs each", "server", "functions")
+    print(f"\n{'throughput, and what takes processor time':<{LABEL}}" + "".join(f"{column:>17}" for column in columns))
+    for name, one in result["throughput"].items():
+        cells = (one["per_second"], one["client_us"], one["server_us"], one["functions_us"])
+        print(f"  {name:<{LABEL - 2}}" + "".join(f"{cell:>17.1f}" for cell in cells))
     heading("cold start, caller's latency, ms", "over its program")
     for name, one in result["cold"].items():
         row(f"{name}, its program alone (baseline)", one["baseline"])
+        if client := one.get("with_client"):
+            row("  the same with the client's imports", client, ratio(client, one["baseline"]))
         for mode, figures in one["modes"].items():
             row(f"{name}, {mode}", figures["invoke_ms"], ratio(figures["invoke_ms"], one["baseline"]))
             row("  of that, Init Duration", figures["init_ms"])

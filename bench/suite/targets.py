@@ -31,7 +31,7 @@ def rows(result):
     found.append(("warm invoke, Rust, over echo", rust["p50_us"] / echo["p50_us"], None, 4, "x"))
     found.append(("the same at p99", rust["p99_us"] / echo["p99_us"], None, 8, "x"))
     through = result["throughput"]
-    share = through["provided.al2023"] / through["echo (baseline)"]
+    share = through["provided.al2023"]["per_second"] / through["echo (baseline)"]["per_second"]
     found.append(("throughput, 32 environments, over echo", share, None, -0.2, "x"))
     for runtime, row in result["burst"].items():
         for mode, limit in (("runtime ready", 0.5), ("nothing ready", 2.5)):
