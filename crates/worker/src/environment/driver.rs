@@ -88,6 +88,8 @@ pub(super) struct Driver {
     pub(super) freeze_due: bool,
     /// Whether nothing runs in it.
     pub(super) is_frozen: bool,
+    /// Whether that has ended in this turn.
+    pub(super) just_thawed: bool,
     /// Whether the pool can hand us out (or has done so, and the invocation is on its way).
     pub(super) offered: bool,
     /// Whether an invocation that has waited for us is on its way.
@@ -242,6 +244,7 @@ impl Driver {
             idle_since: node.clock.now(),
             freeze_due: false,
             is_frozen: false,
+            just_thawed: false,
             // Made for an invocation that is on its way.
             offered: true,
             handed_over: false,
@@ -316,6 +319,7 @@ impl Driver {
     /// what he has to say, and the end of one invocation and the start of the next are one write, behind the start.
     fn settle(&mut self, is_all_handled: bool) -> bool {
         self.output.forget_look();
+        self.just_thawed = false;
         let is_free = self.machine.accepts_invocations() && !self.offered;
         if is_free {
             self.offered = true;

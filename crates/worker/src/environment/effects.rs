@@ -60,7 +60,7 @@ impl Driver {
             // Not frozen yet, and now it will not be.
             Action::Thaw if self.freeze_due => self.freeze_due = false,
             Action::Thaw => {
-                self.is_frozen = false;
+                self.just_thawed = std::mem::take(&mut self.is_frozen);
                 let thawed = self.sandbox.thaw();
                 self.or_lost("thaw", thawed);
                 self.log.telemetry().thaw();
