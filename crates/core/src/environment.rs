@@ -284,8 +284,11 @@ impl ExecutionEnvironment {
             }
 
             // As it was told to, or before it could be.
-            (P::Stopping { over, turn: Turn::Runtime, ending, .. }, E::RuntimeFailed { .. }) => {
+            (P::Stopping { over, turn: Turn::Thawed | Turn::Runtime, ending, .. }, E::RuntimeFailed { .. }) => {
                 self.stop_extensions(now, over, ending, out)
+            }
+            (P::Stopping { over, turn: Turn::Thawed, ending, .. }, E::Deadline) => {
+                self.stop_runtime(now, over, ending, out)
             }
             (P::Stopping { over, turn: Turn::Runtime, ending, .. }, E::Deadline) => {
                 out.push(A::KillRuntime);

@@ -15,6 +15,8 @@ pub const SHUTDOWN_INTERNAL_MAX_MS: u64 = 500;
 pub const EXTENSIONS: usize = 10;
 /// Body of a call of the Extensions API, bytes (observed, RIE for managed instances: 1 MiB).
 pub const EXTENSION_BODY_BYTES: usize = 1 << 20;
+/// How long who is thawed to be ended runs on before it hears of that, milliseconds of its time for it (ours).
+pub const THAWED_MS: u64 = 20;
 /// How long the processes of a Reset may take to vanish before the whole sandbox is replaced, milliseconds (ours).
 pub const KILL_MAX_MS: u64 = 10_000;
 /// Memory of a function, MB: smallest, largest, default (documented).

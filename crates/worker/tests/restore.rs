@@ -282,18 +282,25 @@ async fn an_end_that_takes_long_holds_up_no_answer() {
         }
         runtime.hang()
     });
-    assert_eq!(stage.invoke_to_the_end("1").await.payload, "1");
-    stage.rested().await;
+    let version = || {
+        let incarnation = Uuid::new_v4();
+        Arc::new(FunctionVersion { incarnation, ..FunctionVersion::clone(&stage.function) })
+    };
+    let versions = [version(), version(), version()];
+    for idle in versions.iter().take(2) {
+        assert!(stage.worker.invoke(Arc::clone(idle), invocation("1", true)).await.is_ok());
+        stage.rested().await;
+    }
     let (go_on, word) = mpsc::channel();
     *stage.sandboxes.ends_late.lock().unwrap() = Some((0, word));
-    stage.worker.retire(&stage.function.key, &[stage.function.incarnation]);
+    stage.worker.retire(&stage.function.key, &[versions[0].incarnation]);
     while stage.sandboxes.ends_late.lock().unwrap().is_some() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    // It ends where others are reset, and its caller has the end of the log only after that.
-    let other = FunctionVersion { incarnation: Uuid::new_v4(), ..FunctionVersion::clone(&stage.function) };
-    let answer = stage.worker.invoke(Arc::new(other), invocation("null", true)).await.unwrap();
+    // This one can wait for its turn; the next ends where others are reset, and its caller has the end of the log only after that.
+    stage.worker.retire(&stage.function.key, &[versions[1].incarnation]);
+    let answer = stage.worker.invoke(Arc::clone(&versions[2]), invocation("null", true)).await.unwrap();
     assert!(answer.function_error && String::from_utf8_lossy(&answer.log_tail.unwrap()).contains("\nREPORT "));
-    assert_eq!(stage.sandboxes.ended.load(Ordering::SeqCst), 1, "the first is at it still");
+    assert_eq!(stage.sandboxes.ended.load(Ordering::SeqCst), 1, "the first is at it still, and the second behind it");
     go_on.send(()).unwrap();
 }

@@ -67,7 +67,9 @@ fn work_after_the_answer_counts_and_the_end_goes_step_by_step() {
     assert_eq!((report.duration_us, report.cold_start), (50_000, Some(ColdStart::Init(40_000))));
 
     let first = stage.event(1_000, Event::Retire);
-    assert_eq!(first, [Action::Thaw, Action::Arm(Moment(1_600_000)), Action::EndRuntime]);
+    assert_eq!(first, [Action::Thaw, Action::Arm(Moment(1_020_000))], "it runs on to where it waits");
+    let second = stage.event(1_020, Event::Deadline);
+    assert_eq!(second, [Action::Arm(Moment(1_600_000)), Action::EndRuntime], "at the end of its share of the time");
     let deadline = Moment(3_000_000);
     let told = Action::NotifyShutdown { deadline, reason: Reason::Spindown };
     assert_eq!(stage.event(1_600, Event::Deadline), [Action::KillRuntime, Action::Arm(deadline), told]);

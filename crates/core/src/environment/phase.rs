@@ -182,6 +182,9 @@ impl Reason {
 /// Whose turn to end it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
+    /// Nobody's yet: who has just been thawed runs on to where it waits. The freezer may have stopped it between its last look
+    /// for signals and that wait, and a signal that comes there is noticed only after it.
+    Thawed,
     /// The runtime's, asked by a signal.
     Runtime,
     /// That of the external extensions that have registered for it, told by an event.

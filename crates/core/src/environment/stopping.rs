@@ -5,7 +5,7 @@
 use super::{Action, ExecutionEnvironment, InvocationReport, Moment, Outcome};
 use super::{Call, Ending, Phase, Reason, Then, Turn};
 use crate::error::ErrorType;
-use crate::limits::KILL_MAX_MS;
+use crate::limits::{KILL_MAX_MS, THAWED_MS};
 
 impl ExecutionEnvironment {
     /// All processes end, and the environment with them: it is of no use.
@@ -39,22 +39,31 @@ impl ExecutionEnvironment {
         report: Option<InvocationReport>,
         out: &mut Vec<Action>,
     ) -> Phase {
-        if phase == Phase::Idle && self.extensions.shutdown_budget_ms().is_some() {
-            out.push(Action::Thaw);
+        let ending = Ending { reason: Reason::Spindown, report, next: None, then: Then::Shutdown };
+        if phase != Phase::Idle {
+            return self.stop(now, ending, out);
         }
-        self.give_up(now, Reason::Spindown, report, out)
+        let Some((_, all_ms)) = self.extensions.shutdown_budget_ms() else { return self.stop(now, ending, out) };
+        self.extensions.close();
+        let deadline = now.plus_ms(THAWED_MS);
+        out.extend([Action::Thaw, Action::Arm(deadline)]);
+        Phase::Stopping { deadline, over: now.plus_ms(all_ms), turn: Turn::Thawed, ending }
     }
 
     fn stop(&mut self, now: Moment, ending: Ending, out: &mut Vec<Action>) -> Phase {
         self.extensions.close();
-        let Some((runtime_ms, all_ms)) = self.extensions.shutdown_budget_ms() else {
-            return finish(now, ending, out);
-        };
-        let over = now.plus_ms(all_ms);
-        if !self.runtime {
-            return self.stop_extensions(now, over, ending, out);
+        match self.extensions.shutdown_budget_ms() {
+            Some((_, all_ms)) => self.stop_runtime(now, now.plus_ms(all_ms), ending, out),
+            None => finish(now, ending, out),
         }
-        let deadline = now.plus_ms(runtime_ms);
+    }
+
+    /// Everybody hears of it who can, and all are to have ended at `over`.
+    pub(super) fn stop_runtime(&mut self, now: Moment, over: Moment, ending: Ending, out: &mut Vec<Action>) -> Phase {
+        let Some((runtime_ms, all_ms)) = self.extensions.shutdown_budget_ms().filter(|_| self.runtime) else {
+            return self.stop_extensions(now, over, ending, out);
+        };
+        let deadline = Moment(over.0.saturating_sub((all_ms - runtime_ms) * 1_000));
         out.extend([Action::Arm(deadline), Action::EndRuntime]);
         Phase::Stopping { deadline, over, turn: Turn::Runtime, ending }
     }

@@ -39,6 +39,7 @@ fn transition_table() -> String {
         ("Invoke, responding", invoke(Stage::Responding)),
         ("Invoke, answered", invoke(Stage::Answered { answer: Answer::Accepted })),
         ("Invoke, extensions not ready", invoke(Stage::Extensions { answer: Answer::Accepted })),
+        ("Stopping, just thawed", stopping(Turn::Thawed)),
         ("Stopping, runtime", stopping(Turn::Runtime)),
         ("Stopping, extensions", stopping(Turn::Extensions)),
         ("Reset", reset(None)),

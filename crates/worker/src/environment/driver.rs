@@ -88,8 +88,6 @@ pub(super) struct Driver {
     pub(super) freeze_due: bool,
     /// Whether nothing runs in it.
     pub(super) is_frozen: bool,
-    /// Whether that has ended in this turn.
-    pub(super) just_thawed: bool,
     /// Whether the pool can hand us out (or has done so, and the invocation is on its way).
     pub(super) offered: bool,
     /// Whether an invocation that has waited for us is on its way.
@@ -244,7 +242,6 @@ impl Driver {
             idle_since: node.clock.now(),
             freeze_due: false,
             is_frozen: false,
-            just_thawed: false,
             // Made for an invocation that is on its way.
             offered: true,
             handed_over: false,
@@ -319,7 +316,6 @@ impl Driver {
     /// what he has to say, and the end of one invocation and the start of the next are one write, behind the start.
     fn settle(&mut self, is_all_handled: bool) -> bool {
         self.output.forget_look();
-        self.just_thawed = false;
         let is_free = self.machine.accepts_invocations() && !self.offered;
         if is_free {
             self.offered = true;
@@ -329,7 +325,8 @@ impl Driver {
         // us finds us frozen.
         let is_handed_over = is_free && self.pool.hand_over(&self.me);
         self.handed_over |= is_handed_over;
-        if !(self.handed_over && (is_handed_over || !is_all_handled)) {
+        let more_to_write_soon = self.handed_over && (is_handed_over || !is_all_handled);
+        if !more_to_write_soon {
             let runs =
                 matches!(self.machine.phase(), Phase::Init { .. } | Phase::Restore { .. } | Phase::Invoke { .. });
             if runs {

@@ -60,7 +60,7 @@ impl Driver {
             // Not frozen yet, and now it will not be.
             Action::Thaw if self.freeze_due => self.freeze_due = false,
             Action::Thaw => {
-                self.just_thawed = std::mem::take(&mut self.is_frozen);
+                self.is_frozen = false;
                 let thawed = self.sandbox.thaw();
                 self.or_lost("thaw", thawed);
                 self.log.telemetry().thaw();
@@ -101,9 +101,9 @@ impl Driver {
         self.result = None;
         self.earlier_init_error = self.init_error.take().filter(|_| phase == InitPhase::Invoke);
         self.exit_text.clear();
-        // Opens what is read later: where descriptors are short, that must show before the runtime starts.
-        self.memory.counted = None;
-        self.sample_memory_if_moved();
+        // Both open what is read later: where descriptors are short, that must show before the runtime starts.
+        self.sandbox.charged();
+        self.sample_memory();
         self.memory.oom_kills_before = self.memory.oom_kills;
         (self.memory.peak_bytes, self.memory.counted) = (0, None);
         self.log.telemetry().open();

@@ -12,16 +12,12 @@ use hearth_core::ids::RequestId;
 use hearth_core::telemetry::{Api, Subscription};
 use hearth_sandbox::{ExitStatus, ProcessId, ProcessSpec, SandboxError, StartedProcess, is_shortage};
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// The same numbers on every Linux.
 pub(super) const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
-/// How long who has been thawed to be ended runs on before it hears of that (ours: a little of the time that it has for its end).
-const RUN_ON: Duration = Duration::from_millis(20);
 
 /// An event of the Extensions API.
 #[derive(Clone, Debug)]
@@ -244,21 +240,8 @@ impl Driver {
         }
     }
 
-    /// Who has just been thawed runs on for a moment first, to where it waits: the freezer may have stopped it between its last
-    /// look for signals and that wait, and a signal that comes there is not noticed before the wait is over.
     pub(super) fn end_runtime(&mut self) {
-        let Runtime::Running(process) = self.runtime else { return };
-        if !self.just_thawed {
-            return self.signal_runtime("end the runtime", SIGTERM);
-        }
-        let sandbox = Arc::clone(&self.sandbox);
-        tokio::spawn(async move {
-            tokio::time::sleep(RUN_ON).await;
-            // It may have ended meanwhile, and the sandbox with it.
-            if let Err(error) = sandbox.signal(process, SIGTERM) {
-                tracing::debug!(error = launch::chain(&error), "nobody is left to be told of the end");
-            }
-        });
+        self.signal_runtime("end the runtime", SIGTERM);
     }
 
     pub(super) fn kill_runtime(&mut self) {

@@ -41,7 +41,7 @@ pub(super) struct Made {
 }
 
 /// Why an environment was not made.
-enum Refusal {
+enum NotMade {
     /// For want of something that may be there again.
     Short(String),
     /// For something else.
@@ -61,29 +61,29 @@ pub(super) async fn make(node: &Arc<Node>, me: &Arc<Environment>) -> Result<Made
         let (sacrifices, made) = attempted.map_err(|panic| InvokeError::Sandbox(panic.to_string()))?;
         match made {
             Ok(made) => return Ok(made),
-            Err(Refusal::Other(error)) => return Err(error),
+            Err(NotMade::Other(error)) => return Err(error),
             // Nobody blocks a thread for that: those that go need one.
-            Err(Refusal::Short(_)) if turns.next().is_some() && node.make_room(sacrifices).await => {}
-            Err(Refusal::Short(text)) => return Err(throttled(text)),
+            Err(NotMade::Short(_)) if turns.next().is_some() && node.make_room(sacrifices).await => {}
+            Err(NotMade::Short(text)) => return Err(throttled(text)),
         }
     }
 }
 
-fn attempt(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, Refusal> {
-    let other = |error: &(dyn Error + 'static)| Refusal::Other(failed(error));
+fn attempt(node: &Node, function: &FunctionVersion, id: &str) -> Result<Made, NotMade> {
+    let not_made = |error: &(dyn Error + 'static)| match is_shortage(error) {
+        true => NotMade::Short(chain(error)),
+        false => NotMade::Other(failed(error)),
+    };
     let tree = node.runtimes.find(&function.runtime).map_err(|error| match is_shortage(&error) {
-        true => other(&error),
-        false => Refusal::Other(InvokeError::RuntimeMissing(error.to_string())),
+        true => NotMade::Short(chain(&error)),
+        false => NotMade::Other(InvokeError::RuntimeMissing(error.to_string())),
     })?;
     let log_stream = log_stream_name(function, id);
-    let (process, kind) = plan(node, function, &tree, &log_stream).map_err(|error| other(&error))?;
+    let (process, kind) = plan(node, function, &tree, &log_stream).map_err(|error| not_made(&error))?;
     let directories: Vec<_> = function.layers.iter().map(|layer| node.config.packages.directory(&layer.code)).collect();
     let outfitted = outfit(node, function, &kind, &directories, &log_stream);
     let Outfit { blank: Blank { sandbox, events }, starting, sockets, log } =
-        outfitted.map_err(|error| match is_shortage(error.as_ref()) {
-            true => Refusal::Short(chain(error.as_ref())),
-            false => other(error.as_ref()),
-        })?;
+        outfitted.map_err(|error| not_made(error.as_ref()))?;
     let extensions = (!layers::disable_extensions(&directories)).then(|| {
         let environment = variables::of_extension(function, &tree, &process.environment);
         let names = layers::external_extensions(&directories).into_iter();

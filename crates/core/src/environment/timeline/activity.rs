@@ -73,7 +73,7 @@ pub(super) fn of_runtime(phase: Phase) -> Option<Activity> {
             Stage::Answered { .. } => Some(Activity::RuntimeOverhead),
             Stage::Init { .. } | Stage::Extensions { .. } => None,
         },
-        Phase::Stopping { turn: Turn::Runtime, .. } => Some(Activity::Shutdown),
+        Phase::Stopping { turn: Turn::Thawed | Turn::Runtime, .. } => Some(Activity::Shutdown),
         Phase::Stopping { turn: Turn::Extensions, .. }
         | Phase::Cold
         | Phase::Idle
