@@ -12,7 +12,6 @@ use crate::{Failure, Trying, network, root, sys};
 use hearth_api::guest::News;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::thread::{CapabilitySet, set_no_new_privs};
-use std::io;
 use std::path::Path;
 
 /// User of the function's processes, inside (documented by AWS as `sbx_user1051`; number observed).
@@ -125,17 +124,17 @@ fn enter(
     }
     let sockets = network.carry_out()?; // takes the hold on the host's network along
     root::forget_host_name()?;
-    root::build(files, user_namespace.as_fd())?;
+    let limits = root::build(files, user_namespace.as_fd())?;
     // The user namespace: no way back. From here on no mount and no right of the host.
     sys::enter_namespace(user_namespace.as_fd(), libc::CLONE_NEWUSER)?;
+    limits.iter().for_each(root::limit_user_namespace);
+    drop(limits); // it leads past what covers these files
     confinement.identity.take_on()?;
     sys::hide_from_equals()?; // most changes of credentials have done it, not all
     set_no_new_privs(true).trying(|| "set no_new_privs".to_owned())?;
     sys::die_with_parent()?; // becoming another user cleared it
     if let Some(filters) = confinement.filters {
-        crate::filter::install(&filters.everyone)
-            .map_err(io::Error::other)
-            .trying(|| "install the system-call filter".to_owned())?;
+        filters.everyone.install().trying(|| "install the system-call filter".to_owned())?;
     }
     let sockets: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
     control.send(&News::Ready.encode(), &sockets)

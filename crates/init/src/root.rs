@@ -3,8 +3,9 @@
 
 use crate::mount::{READ_ONLY, SAFE, Tree, make_all_private, pivot_into};
 use crate::{Failure, Trying};
+use rustix::fs::{Mode, OFlags};
 use rustix::mount::MountAttrFlags;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// What of `/proc` tells about the host. Files that only the host's root may read need no cover.
@@ -39,7 +40,9 @@ pub(crate) struct Files<'a> {
 
 /// Makes the mount namespace of this process that of a sandbox. Everything mounted here belongs to the *service's* user
 /// namespace: the function can never change it, whatever rights it may get in its own.
-pub(crate) fn build(files: &Files<'_>, user_namespace: BorrowedFd<'_>) -> Result<(), Failure> {
+///
+/// Gives a hold on the directory of what user namespaces may have, which nobody can write to by its path.
+pub(crate) fn build(files: &Files<'_>, user_namespace: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Failure> {
     make_all_private()?;
     let root = Tree::of(files.tree)?.mapped(READ_ONLY, user_namespace)?;
     // The one mount on which device nodes work; nothing can be executed from it, or added to it.
@@ -57,7 +60,25 @@ pub(crate) fn build(files: &Files<'_>, user_namespace: BorrowedFd<'_>) -> Result
         resolver.attach(own)?;
     }
     processes.attach(Path::new("/proc"))?;
-    hide_host_facts()
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let limits = rustix::fs::open("/proc/sys/user", directory, Mode::empty()).ok();
+    hide_host_facts()?;
+    Ok(limits)
+}
+
+/// What a user namespace may have of what counts at every owner around, up to whoever started the service (`namespaces(7)`):
+/// no namespaces below it, whatever a filter may overlook; and not all inotify instances of a user.
+const LIMITS: [(&str, &[u8]); 2] = [("max_user_namespaces", b"0"), ("max_inotify_instances", b"32")];
+
+/// Limits the user namespace that this process has just entered, with all rights in it. Of its own `/proc`: in the host's
+/// the files of all namespaces have the same names, and the kernel goes through them one by one.
+pub(crate) fn limit_user_namespace(directory: &OwnedFd) {
+    for (limit, value) in LIMITS {
+        // Where even this may not be written there is one lock less.
+        if let Ok(file) = rustix::fs::openat(directory, limit, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+            rustix::io::write(file, value).unwrap_or_default();
+        }
+    }
 }
 
 /// The kernel's answer to who sees only parts of `/proc` says nothing of the reason.

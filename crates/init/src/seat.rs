@@ -118,9 +118,10 @@ fn become_function(channel: &Channel, doors: &[OwnedFd], confinement: Confinemen
     sys::limit(Resource::Core, 1, Some(1))?;
     confinement.identity.become_function()?;
     let Some(filters) = confinement.filters else { return Ok(()) };
-    [&filters.processes].into_iter().chain(confinement.watched.then_some(&filters.watched)).try_for_each(|filter| {
-        crate::filter::install(filter).map_err(io::Error::other).trying(|| "install the filter of processes".to_owned())
-    })
+    [&filters.processes]
+        .into_iter()
+        .chain(confinement.watched.then_some(&filters.watched))
+        .try_for_each(|filter| filter.install().trying(|| "install the filter of processes".to_owned()))
 }
 
 fn redirect(stdout: &OwnedFd, stderr: &OwnedFd) -> Result<(), Failure> {

@@ -127,12 +127,19 @@ pub trait Sandbox: Send + Sync + Debug {
     /// [`SandboxError`]
     fn thaw(&self) -> Result<(), SandboxError>;
 
-    /// Memory, CPU and OOM accounting, from the kernel's own counters.
+    /// Memory and OOM accounting, from the kernel's own counters.
     ///
     /// # Errors
     ///
     /// [`SandboxError`]
     fn usage(&self) -> Result<Usage, SandboxError>;
+
+    /// CPU time used so far, nanoseconds, from the kernel's own counters.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]
+    fn cpu_ns(&self) -> Result<u64, SandboxError>;
 
     /// Everything that the kernel charges it with, caches included, bytes: one number, which hardly costs anything, and which
     /// [`Usage::memory_bytes`] moves unless as much of something else is given up. `None` where the kernel does not keep it.
@@ -260,13 +267,11 @@ pub enum ExitStatus {
     Signal(i32),
 }
 
-/// Accounting of one sandbox.
+/// Accounting of one sandbox's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Anonymous and shared memory in use now, bytes (page cache is not counted: AWS's Max Memory Used does not).
     pub memory_bytes: u64,
-    /// CPU time used so far, nanoseconds.
-    pub cpu_ns: u64,
     /// Processes killed by the kernel for want of memory, so far.
     pub oom_kills: u64,
 }

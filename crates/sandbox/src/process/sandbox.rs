@@ -384,10 +384,18 @@ impl Sandbox for ProcessSandbox {
     }
 
     fn usage(&self) -> Result<Usage, SandboxError> {
-        let counted = self.with_group(|group| group.usage())?;
-        let Some(meter) = self.meter().filter(|meter| meter.limits_memory()) else { return Ok(counted) };
-        let measured = meter.usage()?;
-        Ok(Usage { cpu_ns: if counted.cpu_ns > 0 { counted.cpu_ns } else { measured.cpu_ns }, ..measured })
+        match self.meter().filter(|meter| meter.limits_memory()) {
+            Some(meter) => Ok(meter.usage()?),
+            None => self.with_group(|group| group.usage()),
+        }
+    }
+
+    fn cpu_ns(&self) -> Result<u64, SandboxError> {
+        let counted = self.with_group(|group| group.cpu_ns())?;
+        match self.meter().filter(|_| counted == 0) {
+            Some(meter) => Ok(meter.cpu_ns()?),
+            None => Ok(counted),
+        }
     }
 
     fn charged(&self) -> Option<u64> {

@@ -4,17 +4,10 @@
 use super::ids::Maps;
 use hearth_init::sys::{self, Cloned};
 use hearth_init::{Failure, Trying};
-use rustix::fs::{Mode, OFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
-use std::ffi::CStr;
 use std::fs::{self, File};
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
-
-/// What the namespace may have of what counts at every owner around, up to whoever started the service (`namespaces(7)`):
-/// no namespaces below it, whatever a filter may overlook; and not all inotify instances of a user.
-const LIMITS: [(&CStr, &[u8]); 2] =
-    [(c"/proc/sys/user/max_user_namespaces", b"0"), (c"/proc/sys/user/max_inotify_instances", b"32")];
 
 /// The one that `maps` describes.
 ///
@@ -43,12 +36,6 @@ fn make(maps: &Maps) -> Result<(OwnedFd, OwnedFd), Failure> {
     match unsafe { sys::clone_process(0, None) }? {
         Cloned::Child => {
             let errno = sys::own_user_namespace(maps.owner).err().and_then(|cause| cause.raw_os_error()).unwrap_or(0);
-            for (limit, value) in LIMITS {
-                // Where even this may not be written there is one lock less.
-                if let Ok(file) = rustix::fs::open(limit, OFlags::WRONLY, Mode::empty()) {
-                    rustix::io::write(file, value).unwrap_or_default();
-                }
-            }
             if rustix::io::write(&tell, &errno.to_ne_bytes()).is_err() {
                 sys::exit_now(1)
             }

@@ -86,7 +86,12 @@ impl Meter {
     pub(crate) fn usage(&self) -> Result<Usage, Failure> {
         let measured = self.processes.look()?;
         let oom_kills = self.kills.load(Ordering::Acquire);
-        Ok(Usage { memory_bytes: measured.bytes(), cpu_ns: measured.cpu_ns, oom_kills })
+        Ok(Usage { memory_bytes: measured.bytes(), oom_kills })
+    }
+
+    /// CPU time of all of them, nanoseconds.
+    pub(crate) fn cpu_ns(&self) -> Result<u64, Failure> {
+        Ok(self.processes.look()?.cpu_ns)
     }
 
     fn enforce(&self, frozen_too: bool) {

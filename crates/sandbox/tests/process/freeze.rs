@@ -19,7 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
 const BUSY: &str = "(while :; do :; done) & echo ready; while :; do :; done";
 
 fn cpu(sandbox: &TestSandbox<'_>) -> u64 {
-    sandbox.sandbox.usage().unwrap().cpu_ns
+    sandbox.sandbox.cpu_ns().unwrap()
 }
 
 fn wait_until_cpu_grows(sandbox: &TestSandbox<'_>) {

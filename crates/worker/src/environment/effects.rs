@@ -1,6 +1,6 @@
 //! Carries out what the lifecycle decided. An effect never fails upwards: failure is an event.
 
-use super::driver::{Driver, Early, Runtime, SAMPLE_EVERY_US};
+use super::driver::{COUNTED_FOR_US, Driver, Early, Runtime, SAMPLE_EVERY_US};
 use super::output::Output;
 use super::{Delivery, Verdict, launch};
 use hearth_api::platform_event::{Instance, PlatformEvent, Trace, traced};
@@ -219,7 +219,7 @@ impl Driver {
     fn report(&mut self, report: &InvocationReport) {
         self.drain();
         if matches!(self.runtime, Runtime::Running(_)) {
-            self.sample_memory_if_moved();
+            self.sample_memory_if_moved(COUNTED_FOR_US);
         }
         let memory_mb = self.me.function.memory_mb;
         let used_mb = self.memory.peak_bytes.div_ceil(1 << 20).clamp(1, u64::from(memory_mb));

@@ -421,7 +421,11 @@ impl Sandbox for FakeSandbox {
 
     fn usage(&self) -> Result<Usage, SandboxError> {
         let oom_kills = self.kernel.oom_kills.load(Ordering::SeqCst);
-        Ok(Usage { memory_bytes: 30 << 20, cpu_ns: 0, oom_kills })
+        Ok(Usage { memory_bytes: 30 << 20, oom_kills })
+    }
+
+    fn cpu_ns(&self) -> Result<u64, SandboxError> {
+        Ok(0)
     }
 
     fn charged(&self) -> Option<u64> {

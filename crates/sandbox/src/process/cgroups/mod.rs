@@ -117,6 +117,9 @@ pub(crate) trait Group: Send + Sync + Debug {
     /// The kernel's counters; zero where it does not count.
     fn usage(&self) -> Result<Usage, Failure>;
 
+    /// CPU time used so far, nanoseconds; zero where it is not counted.
+    fn cpu_ns(&self) -> Result<u64, Failure>;
+
     /// What memory it is charged with, caches included, bytes; `None` where the kernel does not count.
     fn charged(&self) -> Option<u64>;
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which freezer, and our directory in it.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ impl Layout for V1 {
                 directory::write(pids, "pids.max", &PROCESSES.to_string())?;
             }
             if let Some(cpu) = below(&self.cpu) {
-                directory::write(&cpu, "cpu.cfs_period_us", &PERIOD_US.to_string())?;
+                set_period(&cpu)?;
                 group.quota = Some(Prepared::open(&cpu, "cpu.cfs_quota_us")?);
             }
             Ok(())
@@ -134,6 +134,12 @@ impl Layout for V1 {
             }
         }
     }
+}
+
+/// Written only where it is another: with each write the kernel goes through all groups there are.
+fn set_period(cpu: &Path) -> Result<(), Failure> {
+    let (file, wanted) = ("cpu.cfs_period_us", PERIOD_US.to_string());
+    if directory::read(cpu, file)?.trim() == wanted { Ok(()) } else { directory::write(cpu, file, &wanted) }
 }
 
 /// The file that freezes, kept open.
@@ -230,10 +236,12 @@ impl Group for V1Group {
             usage.memory_bytes = directory::number(&stat, "total_rss") + directory::number(&stat, "total_shmem");
             usage.oom_kills = directory::number(&control.read().unwrap_or_default(), "oom_kill");
         }
-        if let Some(accounting) = &self.accounting {
-            usage.cpu_ns = directory::read(accounting, "cpuacct.usage")?.trim().parse().unwrap_or(0);
-        }
         Ok(usage)
+    }
+
+    fn cpu_ns(&self) -> Result<u64, Failure> {
+        let Some(accounting) = &self.accounting else { return Ok(0) };
+        Ok(directory::read(accounting, "cpuacct.usage")?.trim().parse().unwrap_or(0))
     }
 
     fn charged(&self) -> Option<u64> {

@@ -241,18 +241,20 @@ impl Group for V2Group {
 
     fn usage(&self) -> Result<Usage, Failure> {
         let [memory, events, _] = &self.counters;
-        // It is there without the controller too.
-        let cpu = directory::read(&self.function, "cpu.stat")?;
-        let cpu_ns = directory::number(&cpu, "usage_usec") * 1_000;
         if !self.has("memory") {
-            return Ok(Usage { cpu_ns, ..Usage::default() });
+            return Ok(Usage::default());
         }
         let (memory, events) = (memory.read()?, events.read()?);
         Ok(Usage {
             memory_bytes: directory::number(&memory, "anon") + directory::number(&memory, "shmem"),
-            cpu_ns,
             oom_kills: directory::number(&events, "oom_kill"),
         })
+    }
+
+    fn cpu_ns(&self) -> Result<u64, Failure> {
+        // It is there without the controller too.
+        let cpu = directory::read(&self.function, "cpu.stat")?;
+        Ok(directory::number(&cpu, "usage_usec") * 1_000)
     }
 
     fn charged(&self) -> Option<u64> {

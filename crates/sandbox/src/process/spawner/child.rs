@@ -46,11 +46,8 @@ fn run() -> Result<(), Failure> {
     // Ended children vanish by themselves: nobody but holders of their pidfd looks at them.
     sys::ignore(libc::SIGCHLD);
     spare_nobody_from_the_oom_killer();
-    let filters = seccomp_is_there()
-        .then(Filters::compile)
-        .transpose()
-        .map_err(io::Error::other)
-        .trying(|| "compile the system-call filter".to_owned())?;
+    let filters =
+        seccomp_is_there().then(Filters::compile).transpose().trying(|| "compile the system-call filter".to_owned())?;
     loop {
         match channel.receive(FRAME_BYTES)? {
             Received::Message(message) => answer(&channel, message, filters.as_ref())?,
