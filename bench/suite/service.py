@@ -116,11 +116,12 @@ class Service:
         return [row for row in self.state()["environments"] if row["function"] == name]
 
     def refilled(self):
-        """Waits until as many sandboxes wait for cold starts as are to, and again a moment later."""
+        """Waits until as many sandboxes and images of /tmp wait for cold starts as are to, and again a moment later."""
         calm = 0
         while calm < 3:
-            kinds = self.state()["blanks"]["kinds"]
-            calm = calm + 1 if all(kind["ready"] >= kind["wanted"] for kind in kinds) else 0
+            blanks = self.state()["blanks"]
+            stocks = [*blanks["kinds"], blanks["tmps"]]
+            calm = calm + 1 if all(stock["ready"] >= stock["wanted"] for stock in stocks) else 0
             time.sleep(0.01)
 
     def invoke(self, name, event, tail=False):

@@ -38,8 +38,8 @@ def rows(result):
             p50, p99 = ratio(row["modes"][mode], row["baseline"])
             found.append((f"{BURST} cold starts, {runtime}, {mode}", p50, p99, limit, "x"))
     many = result["thousand"]
-    for network, limit in (("nat", 8), ("isolated", 4)):
-        found.append((f"{many['count']} environments, {network}", many[network], None, limit, "s"))
+    for network, ready, limit in (("nat", "", 8), ("isolated", ", /tmp ready", 4)):
+        found.append((f"{many['count']} environments, {network}{ready}", many[network], None, limit, "s"))
     beyond = result["density"]["provided.al2023"]["beyond_kib"]
     found.append(("memory beyond the runtime's own", beyond / 1024, None, 1, "MiB"))
     small, large = list(result["packages"].values())[:2]

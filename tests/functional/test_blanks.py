@@ -1,11 +1,13 @@
-"""Sandboxes that wait for cold starts: given to one environment, counted, and gone with the service."""
+"""Sandboxes, and images of /tmp, that wait for cold starts: given to one environment, counted, and gone with the service."""
 
 import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from support import leftovers
+import pytest
+
+from support import leftovers, ordinary
 from support.functions import Function, zipped
 from support.service import PATIENCE_S, hearth, wait_for
 
@@ -13,6 +15,14 @@ CODE = zipped(
     {
         "app.py": "import time\ndef handler(event, context):\n"
         "    time.sleep(event.get('sleep', 0))\n    return context.log_stream_name\n"
+    }
+)
+NO_TMPS = {"ready": 0, "wanted": 0}
+# Says what was at /tmp when it came, and which device that is; and leaves something there.
+TMP = zipped(
+    {
+        "app.py": "import os, time\nFOUND = os.listdir('/tmp')\nopen('/tmp/mine', 'w').close()\n"
+        "def handler(event, context):\n    time.sleep(0.2)\n    return FOUND, os.stat('/tmp').st_dev\n"
     }
 )
 
@@ -34,7 +44,7 @@ def children(service):
 
 def test_a_cold_start_takes_one_that_is_ready(services):
     service = services("--pool", "256")
-    assert service.blanks() == {"budget_mb": 256, "kinds": []}
+    assert service.blanks() == {"budget_mb": 256, "kinds": [], "tmps": NO_TMPS}
     first, second = Function(service, CODE), Function(service, CODE)
     first.invoke({})
     settled(service)
@@ -121,7 +131,47 @@ def test_none_wait_where_there_are_to_be_none(services):
     service = services("--pool", "off")
     made = Function(service, CODE)
     made.invoke({})
-    assert service.blanks() == {"budget_mb": 0, "kinds": []}
+    assert service.blanks() == {"budget_mb": 0, "kinds": [], "tmps": NO_TMPS}
     assert "cold starts" not in service.hearth("ps").stdout
     refused = hearth("up", "--pool", "some", check=False)
     assert refused.returncode == 2 and "a number of MB, or `off`" in refused.stderr
+
+
+def tmps_ready(service):
+    """The devices of a service's images of /tmp, once as many are ready as are to be, and no environment has one."""
+
+    def devices():
+        ready = service.blanks()["tmps"]["ready"]
+        found = leftovers.loop_devices(service.data)
+        return found if ready == service.blanks()["tmps"]["wanted"] == len(found) else None
+
+    return wait_for("images of /tmp", devices)
+
+
+@pytest.mark.skipif(bool(ordinary.USER), reason="an ordinary user's /tmp is a tmpfs")
+def test_a_burst_takes_the_tmps_that_are_ready(services):
+    service = services("--pool", "off", "--tmp-images", "3")
+    made = Function(service, TMP)
+    for turn in range(2):
+        ready = tmps_ready(service)
+        with ThreadPoolExecutor(3) as pool:
+            answers = list(pool.map(lambda _: made.invoke({}).json, range(3)))
+        assert all(found == [] for found, _ in answers), answers
+        # All of them, unless this machine is so slow that others were made meanwhile.
+        assert ready & {device for _, device in answers}
+        made.configure(Description=f"{turn}")  # retires them
+    tmps_ready(service)
+    assert service.hearth("ps").stdout.splitlines()[-1] == "ready for cold starts: 3 images of /tmp"
+    traces = leftovers.Traces(service.process.pid, service.data)
+    service.kill()
+    assert not (left := traces.left(ignore=["cgroup"])), left
+    service.start()
+    tmps_ready(service)
+    assert service.stop() == 0
+
+
+@pytest.mark.skipif(not ordinary.USER, reason="root's /tmp is an image")
+def test_where_tmp_is_memory_no_image_is_ready_and_that_is_said(services):
+    service = services("--tmp-images", "3")
+    assert service.blanks()["tmps"] == NO_TMPS
+    assert "0 images of /tmp are kept ready" in service.errors()

@@ -159,4 +159,5 @@ def test_help_names_every_command():
 def test_ps_of_an_empty_service(services):
     service = services("--pool", "7")
     shown = json.loads(service.hearth("--json", "ps").stdout)
-    assert shown == {"environments": [], "blanks": {"budget_mb": 7, "kinds": []}}
+    tmps = {"ready": 0, "wanted": 0}
+    assert shown == {"environments": [], "blanks": {"budget_mb": 7, "kinds": [], "tmps": tmps}}

@@ -110,6 +110,17 @@ def instance_of(data):
     return next((file.read_text().strip() for file in files if file.is_file()), None)
 
 
+def loop_devices(data):
+    """The numbers of the loop devices that are bound to files in a data directory."""
+    found = set()
+    for device in Path("/sys/block").glob("loop*"):
+        with contextlib.suppress(OSError):  # not bound, or not any more
+            if str(data) in (device / "loop/backing_file").read_text():
+                major, minor = (device / "dev").read_text().split(":")
+                found.add(os.makedev(int(major), int(minor)))
+    return found
+
+
 class Traces:
     """What belongs to a service at one moment, to look for later, once: `left`."""
 

@@ -188,6 +188,17 @@ pub struct BlanksStatus {
     pub budget_mb: u64,
     /// By kind.
     pub kinds: Vec<BlankStatus>,
+    /// `/tmp`s for sandboxes that do not wait.
+    pub tmps: TmpsStatus,
+}
+
+/// Images of `/tmp` that were made ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TmpsStatus {
+    /// How many there are now.
+    pub ready: usize,
+    /// How many there are to be.
+    pub wanted: usize,
 }
 
 /// Those of one kind.

@@ -78,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) pool_mb: Option<u64>,
     /// Whether runtimes wait in them that have started already.
     pub(crate) preboot: bool,
+    /// How many `/tmp`s are to be ready beyond those of sandboxes that wait.
+    pub(crate) tmp_images: u32,
 }
 
 /// Memory that sandboxes which wait for cold starts may take if nobody says how much, MB: an eighth of what this host has, and at
@@ -139,7 +141,8 @@ impl Service {
         );
         let listener = listen(settings.listen).with_context(|| format!("listen on {}", settings.listen))?;
         let address = listener.local_addr().context("read the port that was picked")?;
-        let config = ProcessConfig { data, instance: store.instance().to_owned(), network: settings.network };
+        let (instance, network) = (store.instance().to_owned(), settings.network);
+        let config = ProcessConfig { data, instance, network, tmp_images: settings.tmp_images };
         let sandboxes = blocking(move || ProcessSandboxes::start(config).context("start the sandboxes")).await?;
         let sandboxes = Arc::new(sandboxes);
         let worker = Arc::new(Worker::new(WorkerConfig {
@@ -280,6 +283,7 @@ impl Settings {
             dns: Vec::new(),
             pool_mb: None,
             preboot: false,
+            tmp_images: 0,
         })
     }
 }

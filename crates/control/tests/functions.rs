@@ -262,7 +262,7 @@ async fn web_pages_are_kept_out_of_everything() {
     assert_eq!(service.get("/_hearth/health").await.status, StatusCode::OK);
     assert_eq!(
         service.get("/_hearth/environments").await.json(),
-        json!({ "environments": [], "blanks": { "budget_mb": 0, "kinds": [] } })
+        json!({ "environments": [], "blanks": { "budget_mb": 0, "kinds": [], "tmps": { "ready": 0, "wanted": 0 } } })
     );
     for (query, function, environment, region) in [
         ("", None, None, None),

@@ -6,12 +6,13 @@
 //! kinds share a budget; who was wanted last comes first, and everybody gets one before anybody gets two.
 //!
 //! While cold starts are under way, the machine is theirs: the stock is filled up in the pauses, one at a time. What cannot
-//! be made, or does not last, is tried again later and later.
+//! be made, or does not last, is tried again later and later. Once no sandbox is missing, `/tmp`s are made for those that will be
+//! made when there is none: as many as was said, whatever is wanted.
 
 mod demand;
 
 use crate::environment::Moment;
-use demand::Demand;
+use demand::{Demand, Failures};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -33,6 +34,8 @@ pub struct Limits {
     pub budget_kib: u64,
     /// Their number.
     pub most: usize,
+    /// How many `/tmp`s are to be ready beside them.
+    pub tmps: usize,
 }
 
 /// What is to be done next.
@@ -42,6 +45,8 @@ pub enum Step<K> {
     Make(K),
     /// Give one of this kind up.
     Drop(K),
+    /// Make a `/tmp`.
+    PrepareTmp,
     /// Nothing until then, or until something is wanted; `None`: time alone changes nothing.
     Wait(Option<Moment>),
 }
@@ -54,6 +59,8 @@ pub struct BlankPool<K> {
     busy: Option<Busy>,
     /// Until when there is no room.
     short_until: Moment,
+    /// Of `/tmp`s.
+    tmp_failures: Failures,
 }
 
 /// Cold starts that followed each other without a pause.
@@ -77,7 +84,8 @@ impl<K: Clone + Ord> BlankPool<K> {
     /// A policy that nobody has wanted anything of.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, kinds: BTreeMap::new(), busy: None, short_until: Moment::default() }
+        let (kinds, tmp_failures) = (BTreeMap::new(), Failures::default());
+        Self { limits, kinds, busy: None, short_until: Moment::default(), tmp_failures }
     }
 
     /// A cold start begins that wants one of this kind, whether or not there is one. `cost_kib` is a guess of what one takes,
@@ -113,6 +121,11 @@ impl<K: Clone + Ord> BlankPool<K> {
         if let Some(demand) = self.kinds.get_mut(kind) {
             demand.fail(now);
         }
+    }
+
+    /// A `/tmp` could not be made.
+    pub fn tmp_failed(&mut self, now: Moment) {
+        self.tmp_failures.add(now);
     }
 
     /// A cold start has found no room for a sandbox.
@@ -153,9 +166,9 @@ impl<K: Clone + Ord> BlankPool<K> {
         goals
     }
 
-    /// What to do next, where there are so many of each kind.
+    /// What to do next, where there are so many of each kind, and so many `/tmp`s.
     #[must_use]
-    pub fn next(&self, now: Moment, stock: &BTreeMap<K, usize>) -> Step<K> {
+    pub fn next(&self, now: Moment, stock: &BTreeMap<K, usize>, tmps: usize) -> Step<K> {
         if let Some(until) = self.busy.map(|busy| busy.until()).filter(|until| now < *until) {
             return Step::Wait(Some(until));
         }
@@ -173,12 +186,15 @@ impl<K: Clone + Ord> BlankPool<K> {
             .map(|(kind, _)| kind)
             .collect();
         let none_at_all = missing.iter().find(|kind| there_are(kind) == 0);
+        let is_short = now < self.short_until;
+        let tmp_barred_until = self.tmp_failures.barred_until();
         match none_at_all.or(missing.first()) {
-            Some(kind) if now >= self.short_until => Step::Make((*kind).clone()),
+            Some(kind) if !is_short => Step::Make((*kind).clone()),
+            None if !is_short && tmps < self.limits.tmps && now >= tmp_barred_until => Step::PrepareTmp,
             _ => {
-                let short_until = Some(self.short_until).filter(|until| now < *until);
+                let ahead = [self.short_until, tmp_barred_until].into_iter().filter(|until| now < *until);
                 let changes = self.kinds.values().filter_map(|demand| demand.changes_at(now));
-                Step::Wait(changes.chain(short_until).min())
+                Step::Wait(changes.chain(ahead).min())
             }
         }
     }

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         _ => NetworkWish::Isolated,
     };
     let network = NetworkConfig { wish, ..NetworkConfig::default() };
-    let config = ProcessConfig { data: home.path().join("data"), instance: "cost".to_owned(), network };
+    let config = ProcessConfig { data: home.path().join("data"), instance: "cost".to_owned(), network, tmp_images: 0 };
     let runtime = Runtime::new()?;
     let _inside = runtime.enter();
     let begin = Instant::now();

@@ -33,6 +33,19 @@ pub trait Sandboxes: Send + Sync + Debug {
     /// Sandboxes that there can be at a time.
     fn most(&self) -> usize;
 
+    /// Makes a `/tmp` of the usual size for a sandbox that is made later. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`]; nothing is left of the attempt.
+    fn prepare_tmp(&self) -> Result<(), SandboxError>;
+
+    /// What there is of those.
+    fn tmps(&self) -> TmpStock;
+
+    /// Gives up those that are ready; how many there were. Blocks until they are gone: about a second for a thousand.
+    fn give_up_tmps(&self) -> usize;
+
     /// Whether [`Sandbox::preboot`] works here.
     fn can_preboot(&self) -> bool;
 
@@ -175,6 +188,15 @@ pub struct Sockets {
 /// A process inside a sandbox, by its pid there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProcessId(pub i32);
+
+/// `/tmp`s that were made ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TmpStock {
+    /// How many there are now.
+    pub ready: usize,
+    /// How many there are to be.
+    pub wanted: usize,
+}
 
 /// What a blank sandbox becomes.
 #[derive(Clone, Debug)]

@@ -81,6 +81,40 @@ async fn without_a_budget_none_wait() {
     }
 }
 
+/// Returns when as many `/tmp`s are ready as are to be.
+async fn tmps_ready(stage: &Stage) {
+    let tmps = || stage.worker.blanks().tmps;
+    while tmps().ready != tmps().wanted {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn tmps_are_made_again_whether_sandboxes_wait_or_not() {
+    for pool_kib in [None, Some(1 << 20)] {
+        let program = serving(|runtime, _, _| runtime.environment.to_string());
+        let stage = Stage::made_with_tmps(3, program, |config| config.pool_kib = pool_kib);
+        tmps_ready(&stage).await;
+        cold_start(&stage).await;
+        tmps_ready(&stage).await;
+        assert!(stage.sandboxes.tmps_made.load(Ordering::SeqCst) > 3, "one was taken");
+        stage.worker.drain(Duration::from_secs(1)).await;
+        assert_eq!((stage.worker.blanks().tmps.ready, stage.worker.blanks().tmps.wanted), (0, 3));
+    }
+}
+
+#[tokio::test]
+async fn tmps_go_before_the_idle_do() {
+    let program = serving(|runtime, _, _| runtime.environment.to_string());
+    let stage = Stage::made_with_tmps(3, program, |_| {});
+    tmps_ready(&stage).await;
+    stage.sandboxes.room.store(2, Ordering::SeqCst);
+    let numbers = [cold_start(&stage).await, cold_start(&stage).await, cold_start(&stage).await];
+    assert_eq!(numbers, [0, 1, 2]);
+    assert_eq!(stage.worker.blanks().tmps.ready, 0, "nor are any made for a while");
+    assert_eq!((stage.sandboxes.ended.load(Ordering::SeqCst), stage.worker.list().len()), (1, 2));
+}
+
 /// Says once that there is too little of something.
 fn short_once(_: &ProcessSpec) -> Option<SandboxError> {
     static SAID: AtomicBool = AtomicBool::new(false);

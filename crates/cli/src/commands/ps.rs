@@ -39,6 +39,15 @@ pub(crate) struct Environment {
 struct Blanks {
     budget_mb: u64,
     kinds: Vec<Kind>,
+    #[serde(default)]
+    tmps: Tmps,
+}
+
+/// Images of `/tmp`.
+#[derive(Debug, Default, Deserialize)]
+struct Tmps {
+    ready: usize,
+    wanted: usize,
 }
 
 /// Blank sandboxes for one runtime.
@@ -101,12 +110,15 @@ fn waiting(blanks: &Blanks) -> Option<String> {
         let all = runtimes.entry(runtime).or_default();
         *all = (all.0 + ready, all.1 + wanted);
     }
-    let runtime = |(name, (ready, wanted)): (&&str, &(usize, usize))| {
+    let of = |ready, wanted, name| {
         if ready == wanted { format!("{ready} {name}") } else { format!("{ready} of {wanted} {name}") }
     };
-    let all: Vec<_> = runtimes.iter().map(runtime).collect();
-    let line = format!("ready for cold starts: {} (within {} MB)", all.join(", "), blanks.budget_mb);
-    (!all.is_empty()).then_some(line)
+    let all: Vec<_> = runtimes.iter().map(|(name, (ready, wanted))| of(*ready, *wanted, *name)).collect();
+    let sandboxes = (!all.is_empty()).then(|| format!("{} (within {} MB)", all.join(", "), blanks.budget_mb));
+    let Tmps { ready, wanted } = blanks.tmps;
+    let tmps = (wanted > 0).then(|| of(ready, wanted, "images of /tmp"));
+    let all: Vec<_> = sandboxes.into_iter().chain(tmps).collect();
+    (!all.is_empty()).then(|| format!("ready for cold starts: {}", all.join(", ")))
 }
 
 fn table(mut environments: Vec<Environment>, output: Output) -> String {
@@ -155,7 +167,7 @@ fn row(environment: &Environment) -> Vec<Cell> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hearth_api::environments::{BlankStatus, BlanksStatus, EnvironmentStatus};
+    use hearth_api::environments::{BlankStatus, BlanksStatus, EnvironmentStatus, TmpsStatus};
 
     fn status(function: &str, account: &str) -> EnvironmentStatus {
         EnvironmentStatus {
@@ -197,10 +209,15 @@ mod tests {
         let kind =
             |runtime: &str, ready, prebooted| BlankStatus { runtime: runtime.into(), prebooted, ready, wanted: 2 };
         let kinds = vec![kind("python3.11", 1, true), kind("nodejs20.x", 2, true), kind("python3.11", 2, false)];
-        let status = BlanksStatus { budget_mb: 512, kinds };
+        let tmps = TmpsStatus { ready: 7, wanted: 9 };
+        let status = BlanksStatus { budget_mb: 512, kinds, tmps: TmpsStatus::default() };
         let read = |status| serde_json::from_value(serde_json::to_value(status).expect("writes")).expect("reads");
-        let line = waiting(&read(status)).expect("something is");
-        assert_eq!(line, "ready for cold starts: 2 nodejs20.x, 3 of 4 python3.11 (within 512 MB)");
+        let line = |status| waiting(&read(status)).expect("something is");
+        let sandboxes = "ready for cold starts: 2 nodejs20.x, 3 of 4 python3.11 (within 512 MB)";
+        assert_eq!(line(status.clone()), sandboxes);
+        assert_eq!(line(BlanksStatus { tmps, ..status }), format!("{sandboxes}, 7 of 9 images of /tmp"));
+        let alone = BlanksStatus { tmps, ..BlanksStatus::default() };
+        assert_eq!(line(alone), "ready for cold starts: 7 of 9 images of /tmp");
         assert_eq!(waiting(&read(BlanksStatus::default())), None);
     }
 

@@ -9,7 +9,7 @@ use crate::signals::Stop;
 use crate::{client, duration, privilege, runtimes};
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use hearth_control::Credentials;
 use hearth_core::billing;
 use hearth_core::limits::{EXPOSED_PORTS, LOG_LIMIT_MB, STREAM_MIB_PER_S};
@@ -80,7 +80,13 @@ pub(crate) struct UpArgs {
     /// Whether Python and Node.js wait in them that have started already
     #[arg(long, value_enum, default_value = "on", value_name = "on|off")]
     preboot: Preboot,
+    /// How many images of /tmp are ready beyond those of sandboxes that wait, each for one cold start of a burst
+    #[arg(long, default_value_t = 0, value_parser = value_parser!(u32).range(..=MOST_TMP_IMAGES), value_name = "N")]
+    tmp_images: u32,
 }
+
+/// As many as a service can have sandboxes.
+const MOST_TMP_IMAGES: i64 = 4_096;
 
 /// `--preboot`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -259,6 +265,7 @@ fn settings(args: UpArgs) -> anyhow::Result<Settings> {
             Some(Pool::Off) => None,
         },
         preboot: args.preboot == Preboot::On,
+        tmp_images: args.tmp_images,
     })
 }
 

@@ -72,7 +72,7 @@ fn in_sandbox(build: &Build<'_>, code: std::path::PathBuf, process: &ProcessSpec
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let _inside = executor.enter();
     let data = build.cache.join("sandbox");
-    let config = ProcessConfig { instance: instance(&data), data, network: NetworkConfig::default() };
+    let config = ProcessConfig { instance: instance(&data), data, network: NetworkConfig::default(), tmp_images: 0 };
     // Dropped in any case, and with it whatever was made.
     let sandboxes = ProcessSandboxes::start(config).context("start the sandboxes")?;
     let (happens, happened) = unbounded_channel();

@@ -1,4 +1,4 @@
-//! What is known of one kind of blank sandboxes.
+//! What is known of one kind of blank sandboxes, and of what cannot be made.
 
 use crate::environment::Moment;
 
@@ -25,13 +25,35 @@ pub(super) struct Demand {
     burst: (Moment, usize),
     /// The largest burst of late, and when that was.
     largest: (usize, Moment),
-    /// How often in a row one could not be made or did not last, and when it happened last.
-    failures: (u32, Moment),
+    failures: Failures,
+}
+
+/// How often in a row something could not be made or did not last, and when it happened last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Failures {
+    times: u32,
+    last: Moment,
+}
+
+impl Failures {
+    /// Once more.
+    pub(super) fn add(&mut self, now: Moment) {
+        let in_a_row = if now.since(self.last) < FORGOTTEN_US { self.times } else { 0 };
+        *self = Self { times: in_a_row.saturating_add(1), last: now };
+    }
+
+    /// Until when none is made.
+    pub(super) fn barred_until(&self) -> Moment {
+        let again = self.times.checked_sub(1);
+        let doubled = again.map_or(0, |again| BARRED_US.0.checked_shl(again).unwrap_or(BARRED_US.1));
+        Moment(self.last.0.saturating_add(doubled.min(BARRED_US.1)))
+    }
 }
 
 impl Demand {
     pub(super) fn new(now: Moment, cost_kib: u64) -> Self {
-        Self { cost_kib, wanted: None, expected: None, burst: (now, 0), largest: (0, now), failures: (0, now) }
+        let failures = Failures::default();
+        Self { cost_kib, wanted: None, expected: None, burst: (now, 0), largest: (0, now), failures }
     }
 
     /// One more is wanted.
@@ -51,9 +73,7 @@ impl Demand {
 
     /// One could not be made, or did not last.
     pub(super) fn fail(&mut self, now: Moment) {
-        let (times, last) = self.failures;
-        let in_a_row = if now.since(last) < FORGOTTEN_US { times } else { 0 };
-        self.failures = (in_a_row.saturating_add(1), now);
+        self.failures.add(now);
     }
 
     /// Who comes first has more: cold starts before what is only expected, the latest before the others.
@@ -84,9 +104,7 @@ impl Demand {
 
     /// Until when none is made.
     pub(super) fn barred_until(&self) -> Moment {
-        let (times, last) = self.failures;
-        let doubled = times.checked_sub(1).map_or(0, |again| BARRED_US.0.checked_shl(again).unwrap_or(BARRED_US.1));
-        Moment(last.0.saturating_add(doubled.min(BARRED_US.1)))
+        self.failures.barred_until()
     }
 
     /// When something of this changes by itself.

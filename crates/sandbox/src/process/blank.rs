@@ -65,7 +65,7 @@ impl<'a> Blank<'a> {
         let prepared = shared.spawners.prepare(&order)?;
         drop(order); // the only other end is now PID 1's
         unfinished.pidfd = Some(prepared.pidfd.try_clone().trying(|| "keep the pidfd of PID 1".to_owned())?);
-        let tmp = shared.tmp.make(number, EPHEMERAL_STORAGE_MB.2, owner)?;
+        let tmp = shared.tmp.make(EPHEMERAL_STORAGE_MB.2, owner)?;
         let sockets = wait_until_ready(&control, shared.network.exposed())?;
         Ok(Self { unfinished, prepared, control, sockets, tmp })
     }

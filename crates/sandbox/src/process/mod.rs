@@ -36,7 +36,7 @@ pub use doctor::{Check, doctor};
 pub use network::{NetworkConfig, NetworkWish};
 pub use spawner::{is_spawner, spawner_main};
 
-use crate::{Capabilities, Sandbox, SandboxError, SandboxEvent, Sandboxes, Support};
+use crate::{Capabilities, Sandbox, SandboxError, SandboxEvent, Sandboxes, Support, TmpStock};
 use cgroups::{Layout, Mounts};
 use files::Files;
 use ids::Numbers;
@@ -71,6 +71,9 @@ pub struct ProcessConfig {
     pub instance: String,
     /// How functions reach what is outside.
     pub network: NetworkConfig,
+    /// How many `/tmp`s of the usual size are to be ready, beyond those of blank sandboxes. As many as descriptors allow, and
+    /// none where `/tmp` is a tmpfs: that is logged.
+    pub tmp_images: u32,
 }
 
 /// What all sandboxes of a service share.
@@ -128,9 +131,18 @@ impl ProcessSandboxes {
         layout.claim()?;
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let spawners = Spawners::start(Arc::clone(&layout), processors.min(SPAWNERS))?;
-        let tmp = TmpMaker::new(&files, standing);
         let network = Network::start(config.network, &config.instance, standing)?;
-        let numbers = room::limited(&config.instance, standing, &network);
+        let tmp = TmpMaker::new(&files, standing, room::tmp_images(config.tmp_images, &network));
+        let in_stock = tmp.ready().wanted;
+        if in_stock < config.tmp_images as usize {
+            let (asked, support) = (config.tmp_images, tmp.support());
+            tracing::warn!(
+                asked,
+                ?support,
+                "{in_stock} images of /tmp are kept ready: it is a tmpfs, or descriptors are few"
+            );
+        }
+        let numbers = room::limited(&config.instance, standing, &network, in_stock);
         let capabilities = capabilities(layout.as_ref(), &tmp, &network);
         let by_kernel = (&capabilities.memory, &capabilities.freeze) == (&Support::Full, &Support::Full);
         let watchdog = (!by_kernel).then(Watchdog::start).transpose()?;
@@ -152,6 +164,7 @@ impl ProcessSandboxes {
         self.shared.spawners.stop();
         // Whatever comes of it, the rest is removed as well.
         let network = self.shared.network.stop();
+        self.shared.tmp.give_up();
         cgroups::sweep(&self.shared.layout.parents())?;
         self.shared.files.sweep()?;
         self.shared.files.unmount()?;
@@ -185,7 +198,7 @@ fn can_preboot(memory: &Support) -> bool {
 /// [`SandboxError`] without the rights of a service.
 pub fn most() -> Result<usize, SandboxError> {
     let standing = Standing::read()?.ok_or(NO_STANDING)?;
-    Ok(room::numbers("hearth-doctor", &standing, 0).most())
+    Ok(room::numbers("hearth-doctor", &standing, 0, 0).most())
 }
 
 fn capabilities(layout: &dyn Layout, tmp: &TmpMaker, network: &Network) -> Capabilities {
@@ -213,6 +226,19 @@ impl Sandboxes for ProcessSandboxes {
 
     fn most(&self) -> usize {
         self.shared.numbers.most()
+    }
+
+    fn prepare_tmp(&self) -> Result<(), SandboxError> {
+        room::in_memory()?;
+        Ok(self.shared.tmp.prepare()?)
+    }
+
+    fn tmps(&self) -> TmpStock {
+        self.shared.tmp.ready()
+    }
+
+    fn give_up_tmps(&self) -> usize {
+        self.shared.tmp.give_up()
     }
 
     fn can_preboot(&self) -> bool {

@@ -19,20 +19,28 @@ const DESCRIPTORS_SPARE: u64 = 128;
 const MEMORY_SPARE_KIB: u64 = 64 * 1_024;
 
 /// Numbers of the service with this instance id, as many as this process has descriptors for beside so many listeners for
-/// exposed ports in each sandbox.
-pub(super) fn numbers(instance: &str, standing: &Standing, exposed: usize) -> Numbers {
-    let by_descriptors = by_descriptors(getrlimit(Resource::Nofile).current, exposed);
+/// exposed ports in each sandbox, and so many `/tmp`s that are ready.
+pub(super) fn numbers(instance: &str, standing: &Standing, exposed: usize, tmps: usize) -> Numbers {
+    let by_descriptors = by_descriptors(getrlimit(Resource::Nofile).current, exposed, tmps);
     Numbers::of(instance, standing).at_most(by_descriptors)
 }
 
 /// The same, as many as the network has addresses for.
-pub(super) fn limited(instance: &str, standing: &Standing, network: &Network) -> Numbers {
-    numbers(instance, standing, network.exposed().len()).at_most(network.most())
+pub(super) fn limited(instance: &str, standing: &Standing, network: &Network, tmps: usize) -> Numbers {
+    numbers(instance, standing, network.exposed().len(), tmps).at_most(network.most())
+}
+
+/// How many `/tmp`s may be ready where so many are asked for: no more than there could be sandboxes for them.
+pub(super) fn tmp_images(asked: u32, network: &Network) -> usize {
+    // Each holds a descriptor, as if it were one more of its sandbox.
+    let sandboxes = by_descriptors(getrlimit(Resource::Nofile).current, network.exposed().len() + 1, 0);
+    usize::try_from(asked.min(sandboxes)).unwrap_or(usize::MAX)
 }
 
 /// What a service that this process were could have.
 pub(super) fn check(standing: &Standing) -> Check {
-    let (by_ids, most) = (Numbers::of("hearth-doctor", standing).most(), numbers("hearth-doctor", standing, 0).most());
+    let (by_ids, most) =
+        (Numbers::of("hearth-doctor", standing).most(), numbers("hearth-doctor", standing, 0, 0).most());
     let remedy = if most < by_ids {
         "raise the hard limit of open files: `ulimit -Hn`, or LimitNOFILE= of a systemd unit"
     } else {
@@ -62,9 +70,10 @@ fn available_kib(meminfo: &str) -> Option<u64> {
 }
 
 /// At a limit of open descriptors; `None`: there is none. One at least: what is missing shows when it is made.
-fn by_descriptors(limit: Option<u64>, exposed: usize) -> u32 {
-    let each = DESCRIPTORS_EACH + u64::try_from(exposed).unwrap_or(u64::MAX - DESCRIPTORS_EACH);
-    let fit = |limit: u64| limit.saturating_sub(DESCRIPTORS_SPARE) / each;
+fn by_descriptors(limit: Option<u64>, exposed: usize, tmps: usize) -> u32 {
+    let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let each = DESCRIPTORS_EACH.saturating_add(wide(exposed));
+    let fit = |limit: u64| limit.saturating_sub(DESCRIPTORS_SPARE).saturating_sub(wide(tmps)) / each;
     limit.map_or(u32::MAX, |limit| u32::try_from(fit(limit)).unwrap_or(u32::MAX).max(1))
 }
 
@@ -74,11 +83,12 @@ mod tests {
 
     #[test]
     fn descriptors_decide_where_they_are_few() {
-        assert_eq!(by_descriptors(None, 0), u32::MAX);
-        assert_eq!(by_descriptors(Some(u64::MAX), 0), u32::MAX);
-        assert_eq!(by_descriptors(Some(128 + 18 * 7), 0), 7);
-        assert_eq!(by_descriptors(Some(128 + 18 * 7), 18), 3, "a listener for each exposed port");
-        assert_eq!(by_descriptors(Some(100), 0), 1);
+        assert_eq!(by_descriptors(None, 0, 0), u32::MAX);
+        assert_eq!(by_descriptors(Some(u64::MAX), 0, 0), u32::MAX);
+        assert_eq!(by_descriptors(Some(128 + 18 * 7), 0, 0), 7);
+        assert_eq!(by_descriptors(Some(128 + 18 * 7), 18, 0), 3, "a listener for each exposed port");
+        assert_eq!(by_descriptors(Some(100), 0, 0), 1);
+        assert_eq!(by_descriptors(Some(128 + 18 * 7), 0, 18 * 3 + 1), 3, "one for each `/tmp`");
     }
 
     #[test]

@@ -338,7 +338,7 @@ impl Sandbox for ProcessSandbox {
         } else {
             drop(usual); // its device is free for this one
             let owner = self.shared.numbers.root(self.number);
-            Some(self.shared.tmp.make(self.number, assignment.ephemeral_storage_mb, owner)?)
+            Some(self.shared.tmp.make(assignment.ephemeral_storage_mb, owner)?)
         };
         let laid = *self.laid.lock().unwrap_or_else(PoisonError::into_inner);
         let (mounter, user_namespace) = (self.take_mounter()?, self.prepared.user_namespace.as_fd());

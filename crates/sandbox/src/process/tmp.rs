@@ -1,13 +1,16 @@
 //! `/tmp` of a sandbox: a sparse copy of an empty ext4 file system on a loop device. Its size is enforced with ENOSPC,
 //! as on AWS, and its data is not charged to the function's memory.
 //!
+//! Most of what one takes is done ahead where a stock of them is kept: each is given to one sandbox and never taken back.
+//!
 //! Where the host has no loop devices or no mkfs.ext4, or is not ours, a tmpfs of the same size, which control groups
 //! charge to the function: said by [`TmpMaker::support`], never silent.
 
 use super::files::{Files, tempfile_name};
 use super::loop_device::LoopDevice;
 use super::standing::Standing;
-use crate::Support;
+use crate::{Support, TmpStock};
+use hearth_core::limits::EPHEMERAL_STORAGE_MB;
 use hearth_init::mount::{SAFE, Tree};
 use hearth_init::{Failure, Trying};
 use rustix::fs::{AtFlags, Gid, Mode, SeekFrom, Uid, chownat, copy_file_range, seek};
@@ -18,12 +21,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 /// Everybody may write, only the owner may remove.
 const MODE: u32 = 0o1777;
 /// As many as ext4 makes room for.
 const FILES_PER_MB: u64 = 64;
+/// Threads that empty the stock (ours).
+const UNMOUNTERS: usize = 16;
 
 /// Makes `/tmp`s.
 #[derive(Debug)]
@@ -34,13 +41,22 @@ pub(crate) struct TmpMaker {
     images: PathBuf,
     /// Templates that are known to be complete, by size in MB.
     made: Mutex<BTreeMap<u32, PathBuf>>,
+    /// The number of the next image.
+    next: AtomicU64,
+    /// Of the usual size, root's.
+    stock: Mutex<Vec<Tree>>,
+    /// How many are to be in it.
+    wanted: usize,
 }
 
 impl TmpMaker {
-    /// Finds out what this host has.
-    pub(crate) fn new(files: &Files, standing: &Standing) -> Self {
+    /// Finds out what this host has. `wanted`: how many of the usual size are to be ready, if that is done with loop devices.
+    pub(crate) fn new(files: &Files, standing: &Standing, wanted: usize) -> Self {
+        let missing = missing(standing).err();
+        let wanted = missing.as_ref().map_or(wanted, |_| 0);
         let (templates, images) = (files.templates.clone(), files.images.clone());
-        Self { missing: missing(standing).err(), templates, images, made: Mutex::default() }
+        let (made, next, stock) = (Mutex::default(), AtomicU64::default(), Mutex::default());
+        Self { missing, templates, images, made, next, stock, wanted }
     }
 
     pub(crate) fn support(&self) -> Support {
@@ -48,7 +64,7 @@ impl TmpMaker {
     }
 
     /// One `/tmp` of this size that belongs to `owner`, which is root inside.
-    pub(crate) fn make(&self, number: u32, size_mb: u32, owner: u32) -> Result<Tree, Failure> {
+    pub(crate) fn make(&self, size_mb: u32, owner: u32) -> Result<Tree, Failure> {
         if self.missing.is_some() {
             let (size, owner) = (format!("{size_mb}m"), owner.to_string());
             // A file is memory even when it is empty.
@@ -57,12 +73,50 @@ impl TmpMaker {
                 [("size", size.as_str()), ("nr_inodes", &files), ("mode", "1777"), ("uid", &owner), ("gid", &owner)];
             return Tree::mount("tmpfs", &options, SAFE);
         }
-        let image = self.images.join(format!("{number}.ext4"));
-        let file = copy_sparse(&self.template(size_mb)?, &image)?;
-        let tree = mount_image(&file, owner);
+        let ready = if size_mb == EPHEMERAL_STORAGE_MB.2 { self.stock().pop() } else { None };
+        let tree = ready.map_or_else(|| self.mount(size_mb), Ok)?;
+        let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
+        chownat(&tree, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)
+            .trying(|| "give /tmp to its sandbox".to_owned())?;
+        Ok(tree)
+    }
+
+    /// Makes one more for the stock.
+    pub(crate) fn prepare(&self) -> Result<(), Failure> {
+        let tree = self.mount(EPHEMERAL_STORAGE_MB.2)?;
+        self.stock().push(tree);
+        Ok(())
+    }
+
+    pub(crate) fn ready(&self) -> TmpStock {
+        TmpStock { ready: self.stock().len(), wanted: self.wanted }
+    }
+
+    /// Empties the stock; how many there were. The kernel takes some milliseconds for each, most of which it waits.
+    pub(crate) fn give_up(&self) -> usize {
+        let mut stock = std::mem::take(&mut *self.stock());
+        let count = stock.len();
+        thread::scope(|scope| {
+            while !stock.is_empty() {
+                let some = stock.split_off(stock.len().saturating_sub(count.div_ceil(UNMOUNTERS)));
+                // Where there is no thread, what it was to drop has been dropped here.
+                drop(thread::Builder::new().spawn_scoped(scope, || drop(some)));
+            }
+        });
+        count
+    }
+
+    fn stock(&self) -> MutexGuard<'_, Vec<Tree>> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A mount of a new image, which is root's.
+    fn mount(&self, size_mb: u32) -> Result<Tree, Failure> {
+        let image = self.images.join(format!("{}.ext4", self.next.fetch_add(1, Ordering::Relaxed)));
+        let tree = copy_sparse(&self.template(size_mb)?, &image).and_then(|file| mount_image(&file));
         // The device holds it: without a name nothing can be left of it, however this service ends.
-        fs::remove_file(&image).trying(|| format!("unlink {}", image.display()))?;
-        tree
+        let unlinked = fs::remove_file(&image).trying(|| format!("unlink {}", image.display()));
+        tree.and_then(|tree| unlinked.map(|()| tree))
     }
 
     /// An empty file system of this size, made once.
@@ -133,14 +187,13 @@ fn run(command: &mut Command) -> Result<(), Failure> {
     Err(io::Error::other(said)).trying(|| format!("run {command:?} ({})", output.status))
 }
 
-fn mount_image(file: &File, owner: u32) -> Result<Tree, Failure> {
+fn mount_image(file: &File) -> Result<Tree, Failure> {
     let device = LoopDevice::bind(file)?;
     let source = device.path.to_string_lossy();
     let tree = Tree::mount("ext4", &[("source", &source), ("noinit_itable", "")], SAFE)?;
-    let root = || "prepare the root of /tmp".to_owned();
-    chownat(&tree, "", Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)), AtFlags::EMPTY_PATH).trying(root)?;
     // A path, because chmod on a descriptor wants one that was opened for reading.
-    rustix::fs::chmodat(&tree, ".", Mode::from_raw_mode(MODE), AtFlags::empty()).trying(root)?;
+    rustix::fs::chmodat(&tree, ".", Mode::from_raw_mode(MODE), AtFlags::empty())
+        .trying(|| "prepare the root of /tmp".to_owned())?;
     Ok(tree)
 }
 

@@ -3,7 +3,7 @@
 use crate::Test;
 use crate::rig::{Rig, config, shell, wait_until};
 use hearth_sandbox::process::{NetworkConfig, NetworkWish, ProcessConfig, ProcessSandboxes, doctor};
-use hearth_sandbox::{Assignment, Sandboxes};
+use hearth_sandbox::{Assignment, Sandboxes, TmpStock};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use tokio::sync::mpsc::unbounded_channel;
 pub(crate) const TESTS: &[Test] = &[
     ("a_drop_leaves_nothing", a_drop_leaves_nothing),
     ("a_stop_leaves_nothing", a_stop_leaves_nothing),
+    ("tmps_in_stock_are_given_away_or_given_up", tmps_in_stock_are_given_away_or_given_up),
     ("a_killed_service_is_swept_by_the_next", a_killed_service_is_swept_by_the_next),
     ("doctor_finds_what_is_there", doctor_finds_what_is_there),
 ];
@@ -55,6 +56,39 @@ fn a_drop_leaves_nothing(rig: &Rig) {
     drop(sandbox);
     assert_eq!(groups("hearth-test"), before);
     wait_until("PID 1 is gone", || !Path::new(&format!("/proc/{pid}")).exists());
+}
+
+fn tmps_in_stock_are_given_away_or_given_up(rig: &Rig) {
+    if rig.is_without("images of /tmp", &rig.sandboxes_capabilities().tmp_quota) {
+        return;
+    }
+    let home = rig.home.path().join("stock");
+    let sandboxes = ProcessSandboxes::start(ProcessConfig { tmp_images: 3, ..config(&home, "test-stock") }).unwrap();
+    let devices = |count| wait_until("loop devices", || loop_devices(&home.join("data")) == count);
+    for _ in 0..3 {
+        sandboxes.prepare_tmp().unwrap();
+    }
+    devices(3);
+    let stock = |ready| assert_eq!(sandboxes.tmps(), TmpStock { ready, wanted: 3 });
+    stock(3);
+    let sandbox = rig.blank_of(&sandboxes, &rig.tree).unwrap();
+    stock(2);
+    devices(3);
+    sandbox.sandbox.assign(&rig.assignment()).unwrap();
+    let (root, _) = rig.owner();
+    assert_eq!(sandbox.output("stat -c '%a %u' /tmp; ls -A /tmp"), format!("1777 {root}"));
+    let other = Assignment { ephemeral_storage_mb: 600, ..rig.assignment() };
+    let larger = rig.blank_of(&sandboxes, &rig.tree).unwrap();
+    stock(1);
+    larger.sandbox.assign(&other).unwrap();
+    stock(1);
+    drop((sandbox, larger));
+    devices(1);
+    assert_eq!((sandboxes.give_up_tmps(), sandboxes.give_up_tmps()), (1, 0));
+    devices(0);
+    sandboxes.prepare_tmp().unwrap();
+    sandboxes.stop().unwrap();
+    assert_eq!(loop_devices(&home.join("data")), 0);
 }
 
 fn a_stop_leaves_nothing(rig: &Rig) {

@@ -162,7 +162,12 @@ impl Rig {
 }
 
 pub(crate) fn config(home: &Path, instance: &str) -> ProcessConfig {
-    ProcessConfig { data: home.join("data"), instance: instance.to_owned(), network: NetworkConfig::default() }
+    ProcessConfig {
+        data: home.join("data"),
+        instance: instance.to_owned(),
+        network: NetworkConfig::default(),
+        tmp_images: 0,
+    }
 }
 
 pub(crate) fn shell(script: &str) -> ProcessSpec {

@@ -20,6 +20,7 @@ pub(super) async fn keep(blanks: Arc<Blanks>) {
                 let one = state.stock.get_mut(&kind).and_then(Vec::pop);
                 state.discarded.extend(one);
             }
+            Step::PrepareTmp => prepare_tmp(&blanks).await,
             Step::Wait(until) => {
                 let due = async {
                     match until {
@@ -38,6 +39,10 @@ pub(super) async fn keep(blanks: Arc<Blanks>) {
         take_down(discarded).await;
     }
     take_down(blanks.take_all()).await;
+    let sandboxes = Arc::clone(&blanks.sandboxes);
+    if let Err(panic) = spawn_blocking(move || sandboxes.give_up_tmps()).await {
+        tracing::error!(%panic, "what was made ahead could not be given up");
+    }
 }
 
 /// What to do; `None` once the stock is closed.
@@ -46,7 +51,7 @@ fn next(blanks: &Blanks) -> Option<Step<Kind>> {
     state.stock.retain(|_, blanks| !blanks.is_empty());
     let State { policy, stock, open, .. } = &*state;
     let counts: BTreeMap<_, _> = stock.iter().map(|(kind, blanks)| (kind.clone(), blanks.len())).collect();
-    open.then(|| policy.next(blanks.clock.now(), &counts))
+    open.then(|| policy.next(blanks.clock.now(), &counts, blanks.sandboxes.tmps().ready))
 }
 
 async fn make(blanks: &Arc<Blanks>, kind: Kind) {
@@ -75,6 +80,16 @@ async fn make(blanks: &Arc<Blanks>, kind: Kind) {
             state.policy.failed(blanks.clock.now(), &kind);
         }
     }
+}
+
+async fn prepare_tmp(blanks: &Arc<Blanks>) {
+    let sandboxes = Arc::clone(&blanks.sandboxes);
+    match spawn_blocking(move || sandboxes.prepare_tmp()).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => tracing::info!(error = chain(&error), "no `/tmp` could be made ahead"),
+        Err(panic) => tracing::error!(%panic, "no `/tmp` could be made ahead"),
+    }
+    blanks.state().policy.tmp_failed(blanks.clock.now());
 }
 
 /// All at once: most of the time each is waited for.

@@ -1,4 +1,4 @@
-//! Blank sandboxes that wait for cold starts: made off the request path, each given away once, never taken back.
+//! Blank sandboxes that wait for cold starts, and `/tmp`s for those that do not wait: made off the request path, each given away once, never taken back.
 //!
 //! How many wait is decided by [`hearth_core::blank_pool`]. One task, the keeper, makes them and gives them up; whoever
 //! starts an environment only takes one that is ready, or makes its own. A blank that dies while it waits is noticed at
@@ -11,9 +11,9 @@ pub(crate) use kind::Kind;
 
 use crate::clock::Clock;
 use crate::environment::chain;
-use hearth_api::environments::{BlankStatus, BlanksStatus};
+use hearth_api::environments::{BlankStatus, BlanksStatus, TmpsStatus};
 use hearth_core::blank_pool::{BlankPool, Limits};
-use hearth_sandbox::{Sandbox, SandboxError, SandboxEvent, Sandboxes};
+use hearth_sandbox::{Sandbox, SandboxError, SandboxEvent, Sandboxes, TmpStock};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -92,11 +92,12 @@ struct State {
 
 impl Blanks {
     /// An empty stock, and its keeper, which runs until [`Blanks::close`]. `budget_kib` is what all of them may take
-    /// together; without one none are kept. With one, to be called inside a tokio runtime.
+    /// together; without one none are kept. With one, or where `/tmp`s are to be ready, to be called inside a tokio runtime.
     pub(crate) fn open(sandboxes: &Arc<dyn Sandboxes>, clock: Clock, budget_kib: Option<u64>) -> Arc<Self> {
         let most = budget_kib.map_or(0, |_| most_that_wait(sandboxes.most()));
-        let limits = Limits { budget_kib: budget_kib.unwrap_or(0), most };
-        let open = most > 0;
+        let tmps = sandboxes.tmps().wanted;
+        let limits = Limits { budget_kib: budget_kib.unwrap_or(0), most, tmps };
+        let open = most > 0 || tmps > 0;
         let (policy, stock) = (BlankPool::new(limits), BTreeMap::new());
         let state = State { policy, stock, making: None, discarded: Vec::new(), open };
         let (sandboxes, state, changed) = (Arc::clone(sandboxes), Mutex::new(state), Notify::new());
@@ -146,10 +147,11 @@ impl Blanks {
             return true;
         }
         let waiting = self.take_all();
-        if waiting.is_empty() {
+        let tmps = self.sandboxes.give_up_tmps();
+        if waiting.is_empty() && tmps == 0 {
             return false;
         }
-        tracing::info!(given_up = waiting.len(), "no room for another environment: those that wait go");
+        tracing::info!(given_up = waiting.len(), tmps, "no room for another environment: those that wait go");
         // Each is waited for, so all at once.
         thread::scope(|scope| {
             for Blank { sandbox, .. } in &waiting {
@@ -273,6 +275,11 @@ impl Blanks {
             ready: ready(kind),
             wanted: wanted(kind),
         };
-        BlanksStatus { budget_mb: self.limits.budget_kib >> 10, kinds: kinds.iter().map(line).collect() }
+        let TmpStock { ready, wanted } = self.sandboxes.tmps();
+        BlanksStatus {
+            budget_mb: self.limits.budget_kib >> 10,
+            kinds: kinds.iter().map(line).collect(),
+            tmps: TmpsStatus { ready, wanted },
+        }
     }
 }

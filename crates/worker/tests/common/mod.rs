@@ -14,7 +14,7 @@ use hearth_core::ids::RequestId;
 use hearth_core::network::Mode;
 use hearth_sandbox::{
     Assignment, Capabilities, ExitStatus, Preboot, ProcessId, ProcessSpec, Sandbox, SandboxError, SandboxEvent,
-    Sandboxes, Sockets, StartedProcess, Support, Usage,
+    Sandboxes, Sockets, StartedProcess, Support, TmpStock, Usage,
 };
 use hearth_store::Logs;
 use hearth_worker::{Worker, WorkerConfig};
@@ -233,6 +233,10 @@ pub(crate) struct FakeSandboxes {
     pub(crate) refuse: Arc<Mutex<Refusal>>,
     /// How many there is room for.
     pub(crate) room: AtomicUsize,
+    /// Each sandbox takes one of those that are ready.
+    tmps: Mutex<TmpStock>,
+    /// How many `/tmp`s were made ahead.
+    pub(crate) tmps_made: AtomicUsize,
     /// One whose end takes until something is said here, or nobody is left to say it.
     pub(crate) ends_late: EndsLate,
 }
@@ -287,6 +291,9 @@ impl Sandboxes for FakeSandboxes {
         if alive >= self.room.load(Ordering::SeqCst) {
             return Err(SandboxError::NoRoom(format!("{alive} are alive")));
         }
+        let mut tmps = self.tmps.lock().unwrap();
+        tmps.ready = tmps.ready.saturating_sub(1);
+        drop(tmps);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut all = self.events.lock().unwrap();
         all.push(events.clone());
@@ -310,6 +317,20 @@ impl Sandboxes for FakeSandboxes {
 
     fn most(&self) -> usize {
         1_000
+    }
+
+    fn prepare_tmp(&self) -> Result<(), SandboxError> {
+        self.tmps.lock().unwrap().ready += 1;
+        self.tmps_made.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn tmps(&self) -> TmpStock {
+        *self.tmps.lock().unwrap()
+    }
+
+    fn give_up_tmps(&self) -> usize {
+        std::mem::take(&mut self.tmps.lock().unwrap().ready)
     }
 
     fn can_preboot(&self) -> bool {
@@ -465,6 +486,11 @@ impl Stage {
 
     /// With other settings than usual.
     pub(crate) fn made(program: Program, settings: impl FnOnce(&mut WorkerConfig)) -> Self {
+        Self::made_with_tmps(0, program, settings)
+    }
+
+    /// The same where so many `/tmp`s are to be ready.
+    pub(crate) fn made_with_tmps(tmps: usize, program: Program, settings: impl FnOnce(&mut WorkerConfig)) -> Self {
         let runtimes = tempfile::tempdir().unwrap();
         let home = runtimes.path().join("fake");
         std::fs::create_dir_all(home.join("tree/bin")).unwrap();
@@ -490,6 +516,8 @@ impl Stage {
             never_freezes,
             refuse,
             room: AtomicUsize::new(usize::MAX),
+            tmps: Mutex::new(TmpStock { ready: 0, wanted: tmps }),
+            tmps_made: AtomicUsize::new(0),
             ends_late: EndsLate::default(),
         };
         let sandboxes = Arc::new(sandboxes);
