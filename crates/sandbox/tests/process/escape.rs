@@ -12,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_host_cannot_be_reached", the_host_cannot_be_reached),
     ("neighbours_share_nothing", neighbours_share_nothing),
     ("what_the_kernel_counts_by_user_is_not_shared", what_the_kernel_counts_by_user_is_not_shared),
+    ("a_user_namespace_has_its_limits", a_user_namespace_has_its_limits),
 ];
 
 fn forbidden_system_calls_are_refused(rig: &Rig) {
@@ -109,4 +110,12 @@ fn what_the_kernel_counts_by_user_is_not_shared(rig: &Rig) {
     assert_eq!(read_line(&second.stdout), hoarded);
     one.empty();
     other.empty();
+}
+
+fn a_user_namespace_has_its_limits(rig: &Rig) {
+    let sandbox = rig.sandbox();
+    let ran = sandbox
+        .run("cd /proc/sys/user && cat max_user_namespaces max_inotify_instances && echo 9 > max_inotify_instances");
+    assert_eq!(ran.stdout, "0\n32\n", "{ran:?}");
+    assert!(ran.stderr.contains("Read-only file system"), "{ran:?}");
 }

@@ -34,6 +34,8 @@ const CHARGED_TOLERANCE: u64 = 256 << 10;
 pub(super) const COUNTED_FOR_US: u64 = SAMPLE_EVERY_US;
 /// The same while nobody waits for REPORT: with a thousand running, counting is what the machine would do most.
 const COUNTED_MEANWHILE_FOR_US: u64 = 10 * SAMPLE_EVERY_US;
+/// So near to its limit a function's memory takes the place of its caches, and what is charged stays as it is, bytes (ours).
+const FULL_WITHIN: u64 = 8 << 20;
 
 pub(super) struct Driver {
     pub(super) node: Arc<Node>,
@@ -131,10 +133,13 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Whether the latest count is that of now, as far as `charged` can say, if a count is good for so long.
-    fn is_known(&self, charged: Option<u64>, now: Moment, for_us: u64) -> bool {
+    /// Whether the latest count is that of now, as far as `charged` can say, if a count is good for so long; of memory within
+    /// this limit, bytes.
+    fn is_known(&self, charged: Option<u64>, limit: u64, now: Moment, for_us: u64) -> bool {
+        let is_full = |charged: u64| charged.saturating_add(FULL_WITHIN) >= limit;
+        let good_for = |charged| if is_full(charged) { for_us.min(COUNTED_FOR_US) } else { for_us };
         self.counted.zip(charged).is_some_and(|((before, at), charged)| {
-            before.abs_diff(charged) <= CHARGED_TOLERANCE && now.since(at) < for_us
+            before.abs_diff(charged) <= CHARGED_TOLERANCE && now.since(at) < good_for(charged)
         })
     }
 }
@@ -424,20 +429,26 @@ impl Driver {
     /// many invocations.
     pub(super) fn sample_memory_if_moved(&mut self, for_us: u64) {
         let charged = self.sandbox.charged();
-        if !self.memory.is_known(charged, self.node.clock.now(), for_us) {
-            self.sample_memory();
-            self.memory.counted = charged.map(|charged| (charged, self.memory.sampled));
+        let limit = u64::from(self.me.function.memory_mb) << 20;
+        if !self.memory.is_known(charged, limit, self.node.clock.now(), for_us) {
+            let is_counted = self.sample_memory();
+            self.memory.counted = charged.filter(|_| is_counted).map(|charged| (charged, self.memory.sampled));
         }
     }
 
-    pub(super) fn sample_memory(&mut self) {
+    /// Whether it could be read.
+    pub(super) fn sample_memory(&mut self) -> bool {
         self.memory.sampled = self.node.clock.now();
         match self.sandbox.usage() {
             Ok(usage) => {
                 self.memory.peak_bytes = self.memory.peak_bytes.max(usage.memory_bytes);
                 self.memory.oom_kills = usage.oom_kills;
+                true
             }
-            Err(error) => tracing::debug!(%error, "memory in use cannot be read"),
+            Err(error) => {
+                tracing::debug!(%error, "memory in use cannot be read");
+                false
+            }
         }
     }
 
@@ -503,8 +514,9 @@ mod tests {
 
     #[test]
     fn memory_is_counted_anew_when_it_may_have_changed() {
+        const LIMIT: u64 = 128 << 20;
         let mut memory = Memory::default();
-        assert!(!memory.is_known(Some(5), Moment(0), COUNTED_FOR_US), "never counted");
+        assert!(!memory.is_known(Some(5), LIMIT, Moment(0), COUNTED_FOR_US), "never counted");
         memory.counted = Some((CHARGED_TOLERANCE, Moment(10)));
         for (charged, at, is_known) in [
             (Some(0), 10, true),
@@ -514,7 +526,14 @@ mod tests {
             (Some(CHARGED_TOLERANCE), 10 + COUNTED_FOR_US, false),
             (None, 10, false),
         ] {
-            assert_eq!(memory.is_known(charged, Moment(at), COUNTED_FOR_US), is_known, "{charged:?} at {at}");
+            assert_eq!(memory.is_known(charged, LIMIT, Moment(at), COUNTED_FOR_US), is_known, "{charged:?} at {at}");
+        }
+        // Until a second later while it runs, but not where memory can only take the place of caches.
+        let late = Moment(10 + COUNTED_FOR_US);
+        for (charged, is_known) in [(LIMIT / 2, true), (LIMIT - FULL_WITHIN - 1, true), (LIMIT - FULL_WITHIN, false)] {
+            memory.counted = Some((charged, Moment(10)));
+            assert_eq!(memory.is_known(Some(charged), LIMIT, late, COUNTED_MEANWHILE_FOR_US), is_known, "{charged}");
+            assert!(memory.is_known(Some(charged), LIMIT, Moment(11), COUNTED_MEANWHILE_FOR_US), "{charged}");
         }
     }
 }
