@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 const QUIET_US: u64 = 50_000;
 /// But not for longer than this when there is always one under way, microseconds (ours).
 const PATIENCE_US: u64 = 2_000_000;
+/// The same for `/tmp`s, which are for bursts: one made during a burst only holds it up (ours).
+const TMP_PATIENCE_US: u64 = 30_000_000;
 /// Kinds that are remembered (ours: every runtime in several variants).
 const KINDS: usize = 64;
 /// Kinds of which one is kept because it is expected (ours).
@@ -73,9 +75,9 @@ struct Busy {
 }
 
 impl Busy {
-    /// Until when the machine is left to them.
-    fn until(&self) -> Moment {
-        let patience = Moment(self.since.0.saturating_add(PATIENCE_US));
+    /// Until when the machine is left to them by who has so much patience.
+    fn until(&self, patience_us: u64) -> Moment {
+        let patience = Moment(self.since.0.saturating_add(patience_us));
         if self.under_way > 0 { patience } else { patience.min(Moment(self.last.0.saturating_add(QUIET_US))) }
     }
 }
@@ -169,7 +171,8 @@ impl<K: Clone + Ord> BlankPool<K> {
     /// What to do next, where there are so many of each kind, and so many `/tmp`s.
     #[must_use]
     pub fn next(&self, now: Moment, stock: &BTreeMap<K, usize>, tmps: usize) -> Step<K> {
-        if let Some(until) = self.busy.map(|busy| busy.until()).filter(|until| now < *until) {
+        let busy_until = |patience_us| self.busy.map(|busy| busy.until(patience_us)).filter(|until| now < *until);
+        if let Some(until) = busy_until(PATIENCE_US) {
             return Step::Wait(Some(until));
         }
         let goals = self.goals(now);
@@ -187,12 +190,13 @@ impl<K: Clone + Ord> BlankPool<K> {
             .collect();
         let none_at_all = missing.iter().find(|kind| there_are(kind) == 0);
         let is_short = now < self.short_until;
-        let tmp_barred_until = self.tmp_failures.barred_until();
+        let tmp_due = busy_until(TMP_PATIENCE_US).max(Some(self.tmp_failures.barred_until()));
+        let tmp_due = tmp_due.filter(|_| tmps < self.limits.tmps);
         match none_at_all.or(missing.first()) {
             Some(kind) if !is_short => Step::Make((*kind).clone()),
-            None if !is_short && tmps < self.limits.tmps && now >= tmp_barred_until => Step::PrepareTmp,
+            None if !is_short && tmp_due.is_some_and(|due| now >= due) => Step::PrepareTmp,
             _ => {
-                let ahead = [self.short_until, tmp_barred_until].into_iter().filter(|until| now < *until);
+                let ahead = [Some(self.short_until), tmp_due].into_iter().flatten().filter(|until| now < *until);
                 let changes = self.kinds.values().filter_map(|demand| demand.changes_at(now));
                 Step::Wait(changes.chain(ahead).min())
             }

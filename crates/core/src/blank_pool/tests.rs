@@ -108,6 +108,14 @@ fn tmps_are_made_once_no_sandbox_is_missing_and_in_pauses() {
     now = later(now, SHORTAGE_US);
     pool.want(now, &(), 1);
     assert_eq!(pool.next(now, &one, 0), Step::Wait(Some(later(now, PATIENCE_US))), "a cold start is under way");
+    let two = BTreeMap::from([((), 2)]);
+    let impatient = later(now, TMP_PATIENCE_US);
+    assert_eq!(pool.next(later(now, PATIENCE_US), &two, 0), Step::Wait(Some(impatient)), "it still is");
+    assert_eq!(pool.next(impatient, &two, 0), Step::PrepareTmp, "it never ends");
+    pool.started(later(now, PATIENCE_US));
+    let calm = later(now, PATIENCE_US + QUIET_US);
+    assert_eq!(pool.next(later(now, PATIENCE_US), &two, 0), Step::Wait(Some(calm)));
+    assert_eq!(pool.next(calm, &two, 0), Step::PrepareTmp);
 }
 
 #[test]
@@ -218,7 +226,7 @@ proptest! {
                 let there_are = |kind| stock.get(kind).copied().unwrap_or(0);
                 let barred = |kind| now < pool.kinds[kind].barred_until();
                 prop_assert!(goals.iter().all(|(kind, goal)| there_are(kind) == *goal || barred(kind)), "one is missing");
-                prop_assert!(now >= pool.short_until && pool.busy.is_none_or(|busy| now >= busy.until()));
+                prop_assert!(now >= pool.short_until && pool.busy.is_none_or(|busy| now >= busy.until(TMP_PATIENCE_US)));
             }
             prop_assert!(goals.iter().all(|(kind, _)| cost.contains_key(kind)));
         }
