@@ -59,7 +59,7 @@ fn a_drop_leaves_nothing(rig: &Rig) {
 }
 
 fn tmps_in_stock_are_given_away_or_given_up(rig: &Rig) {
-    if rig.is_without("images of /tmp", &rig.sandboxes_capabilities().tmp_quota) {
+    if rig.is_without("/tmp", &rig.sandboxes_capabilities().tmp_quota) {
         return;
     }
     let home = rig.home.path().join("stock");
