@@ -210,9 +210,8 @@ fn is_not(argument: u8, value: i32) -> Condition {
 
 #[cfg(test)]
 mod tests {
+    use super::program::ARCHITECTURE;
     use super::*;
-
-    const ARCHITECTURE: u32 = 0xC000_003E;
 
     /// The answers of a filter to a call: allowed, or an errno.
     fn ask(program: &Program, number: i64, arguments: [u64; 6]) -> i32 {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// `AUDIT_ARCH_X86_64` of linux/audit.h.
-const ARCHITECTURE: u32 = 0xC000_003E;
+pub(super) const ARCHITECTURE: u32 = 0xC000_003E;
 /// Where `struct seccomp_data` has the number, the architecture and the lower half of the first argument; bytes.
 const NUMBER_AT: u32 = 0;
 const ARCHITECTURE_AT: u32 = 4;
@@ -94,8 +94,8 @@ impl Rules {
             load(ARCHITECTURE_AT),
             jump(BPF_JEQ, ARCHITECTURE, 1, 0),
             statement(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+            load(NUMBER_AT),
         ];
-        code.push(load(NUMBER_AT));
         code.extend(halve(&ranges)?);
         Ok(Program(code))
     }

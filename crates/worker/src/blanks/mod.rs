@@ -1,4 +1,5 @@
-//! Blank sandboxes that wait for cold starts, and `/tmp`s for those that do not wait: made off the request path, each given away once, never taken back.
+//! Blank sandboxes that wait for cold starts, and `/tmp`s for those that do not wait: made off the request path, each given
+//! away once, never taken back.
 //!
 //! How many wait is decided by [`hearth_core::blank_pool`]. One task, the keeper, makes them and gives them up; whoever
 //! starts an environment only takes one that is ready, or makes its own. A blank that dies while it waits is noticed at
